@@ -1,0 +1,1 @@
+# Demo, quickstart and integrations.

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* limits - every cap of the project, each with its reason. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One JSON line: a mitigation of 100,000 sources is about 3 MB; dotsch-lines(5) promises 8 MiB. */
+#define LINE_MAX_BYTES ((size_t)8 << 20)
+/* Output nobody reads: 64 full lines, then the sender is told to wait. */
+#define LINE_OUT_MAX ((size_t)64 << 20)
+/* JSON nesting: the deepest DOTS document has 7 levels. */
+#define JSON_MAX_DEPTH 32
+
+/* CBOR nesting: the deepest DOTS body (conflict-scope acl-list) has 7 levels. */
+#define CBOR_MAX_DEPTH 16
+/* A DOTS message as it arrives: a UDP datagram, or a TCP frame, we never take more. */
+#define DOTS_MESSAGE_MAX ((size_t)65535)
+/* Entries of one list of a mitigation on the wire: what fits a message of the size above. */
+#define MITIGATION_MAX_WIRE_ENTRIES 8192
+/* Entries of one list in a line: one request may carry 100,000 sources into the kernel. */
+#define MITIGATION_MAX_LINE_ENTRIES 131072
+/* Scopes of one answer (a GET of everything). */
+#define DOTS_MAX_SCOPES 65536
+/* Text of one FQDN (RFC 1035), and of a URI or an alias. */
+#define NAME_MAX_BYTES 253
+#define TEXT_MAX_BYTES 1024
+/* A cuid SHOULD have 22 characters (RFC 9132, 4.4.1.1); longer ones are legal. */
+#define CUID_MAX_BYTES 64
+/* `ref` of a line: the sender's own correlation string. */
+#define REF_MAX_BYTES 128
+/* Peer and provider names in configurations and lines. */
+#define PEER_NAME_MAX 253
+
+/* CoAP payload that fits PMTU 1280 with IPv6, UDP, DTLS 1.2 and AEAD overhead (RFC 9132, 7.3). */
+#define COAP_DATAGRAM_MAX 1152
+/* NON requests: at most one per 3 s to a peer without an RTT estimate (RFC 8085, RFC 9132 4.4). */
+#define COAP_NON_INTERVAL_MS 3000
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* dial - the side that calls: Happy Eyeballs over transports and families (RFC 9132, 4.3), resumption, and pacing of retries (4.7). */
+#ifndef LINK_DIAL_H
+#define LINK_DIAL_H
+
+#include "base/loop.h"
+#include "link/channel.h"
+#include "link/tls.h"
+
+struct dial_config {
+	const char *const *hosts;            /* addresses or names; copied */
+	size_t n_hosts;
+	uint16_t port;
+	bool udp, tcp;                       /* transports allowed; order: UDP/IPv6, UDP/IPv4, TCP/IPv6, TCP/IPv4 */
+	struct tls_bundle *bundle;           /* referenced */
+	unsigned attempt_delay_ms;           /* 250, and 100 during an attack */
+	unsigned retry_s, retry_min_s;       /* 300 SHOULD, 60 MUST; the first new attempt after a loss comes at once */
+};
+
+struct dial_ops {
+	void (*established)(void *arg, struct channel *c);   /* the winner; channel_own() it inside */
+	/* Every address failed; the next round starts in next_s seconds by itself. why names address and cause, alerts included. */
+	void (*failed)(void *arg, const char *why, unsigned next_s);
+};
+
+struct dial;
+/* Starts at once. NULL when out of memory. */
+struct dial *dial_new(struct loop *l, const struct dial_config *config, const struct dial_ops *ops, void *arg);
+/* The channel is over (or has been silent): dial again, by resumption if a ticket is there. parallel: keep the old session meanwhile. */
+void dial_again(struct dial *d);
+void dial_free(struct dial *d);      /* stops attempts; established channels stay their owner's; NULL allowed */
+
+#endif

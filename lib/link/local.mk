@@ -1,0 +1,11 @@
+# The signal channel: GnuTLS below, libcoap messages above.
+noinst_LIBRARIES += %D%/liblink.a
+%C%_liblink_a_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS) $(COAP_CFLAGS) $(CARES_CFLAGS)
+%C%_liblink_a_SOURCES = \
+	%D%/channel.h %D%/channel.c \
+	%D%/dial.h \
+	%D%/listen.h \
+	%D%/message.h \
+	%D%/session.h \
+	%D%/tls.h
+LINK_LIBS = lib/link/liblink.a $(GNUTLS_LIBS) $(COAP_LIBS) $(CARES_LIBS) $(CBOR_LIBS)

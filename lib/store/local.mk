@@ -1,0 +1,1 @@
+# The SQLite adapter: its library is made when its first user comes.

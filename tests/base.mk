@@ -1,0 +1,7 @@
+# Tests of lib/base.
+BASE_TESTS = tests/unit/test_base
+check_PROGRAMS += $(BASE_TESTS)
+TESTS += $(BASE_TESTS)
+tests_unit_test_base_SOURCES = tests/unit/test_base.c
+tests_unit_test_base_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_base_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)

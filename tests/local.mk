@@ -1,0 +1,28 @@
+# Tests speak TAP, C through cmocka and shell through tests/tap.sh. Each area adds its own in tests/<area>.mk.
+TEST_EXTENSIONS = .sh
+TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(TAP_DRIVER)
+SH_LOG_DRIVER = $(TAP_DRIVER)
+SH_LOG_COMPILER = $(SHELL)
+# LOG_WRAPPER="valgrind …" runs the C tests under it.
+LOG_COMPILER = $(LOG_WRAPPER)
+AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; top_srcdir='$(abs_top_srcdir)'; export top_srcdir;
+UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+EXTRA_DIST += tests/summary tests/tap.sh
+
+# A fuzz target without libFuzzer replays its corpus.
+if FUZZERS
+FUZZ_MAIN =
+else
+FUZZ_MAIN = tests/fuzz/replay.c
+endif
+
+include tests/base.mk
+include tests/dots.mk
+include tests/link.mk
+include tests/serverd.mk
+include tests/client.mk
+include tests/map.mk
+include tests/block.mk
+include tests/system.mk

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "base/buf.h"
+#include "base/cli.h"
+#include "base/conf.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/line.h"
+#include "base/loop.h"
+#include "base/when.h"
+
+static void test_prefix(void **state)
+{
+	(void)state;
+	struct prefix p, q;
+	char text[PREFIX_TEXT_MAX];
+	assert_int_equal(prefix_parse("192.0.2.9/24", false, &p), 0);
+	assert_string_equal(prefix_format(&p, text), "192.0.2.0/24");
+	assert_int_equal(prefix_parse("2001:db8:ffff::1/33", false, &p), 0);
+	assert_string_equal(prefix_format(&p, text), "2001:db8:8000::/33");
+	static const char *const bad[] = { "192.0.2.1", "192.0.2.1/33", "192.0.2.1/", "192.0.2.1/08", "192.0.2.01/32", "192.0.2/24", "::1/129", "fe80::1%eth0/64",
+		"", "/24", "1.2.3.4/24 ", " 1.2.3.4/24", "1.2.3.4/-1", "1.2.3.4/+1", "1.2.3.4/1a", "0x7f.0.0.1/32" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_int_equal(prefix_parse(bad[i], false, &p), -1);
+	prefix_parse("10.0.0.0/8", false, &p);
+	prefix_parse("10.255.0.0/16", false, &q);
+	assert_true(prefix_contains(&p, &q));
+	assert_false(prefix_contains(&q, &p));
+	assert_true(prefix_overlap(&q, &p));
+	prefix_parse("::/0", false, &q);
+	assert_false(prefix_overlap(&q, &p));
+	p = prefix_last(&p);
+	assert_string_equal(addr_format(&p, text), "10.255.255.255");
+}
+
+static void test_forbidden(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *prefix, *block;
+	} rows[] = {
+		{ "127.1.2.3/32", "loopback" }, { "126.0.0.0/7", "loopback" }, { "224.0.0.1/32", "multicast" }, { "239.255.255.255/32", "multicast" },
+		{ "255.255.255.255/32", "broadcast" }, { "255.255.255.254/32", NULL }, { "0.0.0.0/0", "loopback" }, { "0.0.0.0/32", "unspecified" },
+		{ "::/128", "unspecified" }, { "::1/128", "loopback" }, { "ff02::1/128", "multicast" }, { "::ffff:1.2.3.4/128", "IPv4-mapped" },
+		{ "::1.2.3.4/128", "IPv4-compatible" }, { "2001:db8::/32", NULL }, { "fe80::1/128", NULL }, { "169.254.0.1/32", NULL }, { "223.255.255.255/32", NULL },
+		{ "128.0.0.0/32", NULL },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct prefix p;
+		assert_int_equal(prefix_parse(rows[i].prefix, false, &p), 0);
+		const char *block = prefix_forbidden(&p);
+		if (rows[i].block)
+			assert_string_equal(block ? block : "(none)", rows[i].block);
+		else
+			assert_null(block);
+	}
+}
+
+static void test_buf(void **state)
+{
+	(void)state;
+	struct buf b = { .max = 8 };
+	buf_be32(&b, 0x01020304);
+	buf_be32(&b, 0x05060708);
+	assert_false(b.failed);
+	buf_u8(&b, 9);
+	assert_true(b.failed);
+	assert_int_equal(b.len, 8);
+	struct cursor c = cursor_of(b.data, b.len);
+	assert_int_equal(cursor_be64(&c), 0x0102030405060708);
+	assert_int_equal(cursor_u8(&c), 0);
+	assert_true(c.failed);
+	buf_free(&b);
+	uint8_t raw[4];
+	assert_int_equal(hex_decode("de ad\nBE ef", 11, raw, 4), 4);
+	assert_int_equal(hex_decode("abc", 3, raw, 4), -1);
+	assert_int_equal(hex_decode("zz", 2, raw, 4), -1);
+	char text[32];
+	assert_string_equal(base64url_encode("\xfb\xff", 2, text), "-_8");
+}
+
+static void test_when(void **state)
+{
+	(void)state;
+	int64_t ms;
+	char text[WHEN_TEXT_MAX];
+	assert_int_equal(when_parse("2026-11-22T23:28:07.123Z", &ms), 0);
+	assert_string_equal(when_format(ms, text), "2026-11-22T23:28:07.123Z");
+	assert_int_equal(when_parse("2026-11-23T00:28:07+01:00", &ms), 0);
+	assert_string_equal(when_format(ms, text), "2026-11-22T23:28:07.000Z");
+	assert_int_equal(when_parse("2026-02-30T00:00:00Z", &ms), -1);
+	assert_int_equal(when_parse("2026-11-22", &ms), -1);
+	assert_int_equal(when_parse("", &ms), -1);
+	assert_int_equal(duration_parse("1h30m5s"), 5405);
+	assert_int_equal(duration_parse("90"), 90);
+	assert_int_equal(duration_parse("4294967296"), -1);
+	assert_int_equal(duration_parse("5x"), -1);
+	assert_int_equal(duration_parse("m"), -1);
+	assert_string_equal(duration_format(5405, text), "1h30m5s");
+	assert_string_equal(duration_format(1800, text), "30m");
+}
+
+static void test_json(void **state)
+{
+	(void)state;
+	struct reason why;
+	uint64_t v = 0;
+	const char *s = NULL;
+	const char *line = "{\"a\":\"18446744073709551615\",\"b\":7,\"c\":-1,\"d\":\"x\"}";
+	json_t *j = json_line_parse(line, strlen(line), &why);
+	assert_non_null(j);
+	assert_int_equal(json_get_u64(j, "a", UINT64_MAX, &v, &why), 1);
+	assert_true(v == UINT64_MAX);
+	assert_int_equal(json_get_u64(j, "c", UINT64_MAX, &v, &why), -1);
+	assert_string_equal(why.field, "c");
+	assert_int_equal(json_get_u64(j, "b", 6, &v, &why), -1);
+	assert_int_equal(json_get_u64(j, "z", 6, &v, &why), 0);
+	assert_int_equal(json_get_string(j, "b", 9, &s, &why), -1);
+	assert_int_equal(json_get_string(j, "d", 9, &s, &why), 1);
+	json_decref(j);
+	static const char *const bad[] = { "", "[]", "{\"a\":1,\"a\":2}", "{} x", "{\"a\":", "\xff", "{\"a\":\"\xff\"}" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_null(json_line_parse(bad[i], strlen(bad[i]), &why));
+	char deep[200];
+	memset(deep, '[', sizeof deep);
+	assert_null(json_line_parse(deep, sizeof deep, &why));
+	assert_non_null(strstr(why.text, "deeper"));
+}
+
+static void test_cli(void **state)
+{
+	(void)state;
+	uint16_t lower, upper;
+	assert_int_equal(cli_range("5000-5010", 65535, &lower, &upper), 0);
+	assert_int_equal(lower, 5000);
+	assert_int_equal(upper, 5010);
+	assert_int_equal(cli_range("65535", 65535, &lower, &upper), 0);
+	assert_int_equal(cli_range("65536", 65535, &lower, &upper), -1);
+	assert_int_equal(cli_range("2-1", 65535, &lower, &upper), -1);
+	assert_int_equal(cli_range("1-2-3", 65535, &lower, &upper), -1);
+	assert_int_equal(cli_range("-1", 65535, &lower, &upper), -1);
+	assert_int_equal(cli_protocol("UDP"), 17);
+	assert_int_equal(cli_protocol("255"), 255);
+	assert_int_equal(cli_protocol("256"), -1);
+	assert_int_equal(cli_protocol("nonsense"), -1);
+}
+
+struct fire {
+	struct loop *loop;
+	int order[8], n;
+};
+static struct fire fire;
+
+static void fired(void *arg)
+{
+	fire.order[fire.n++] = *(int *)arg;
+	if (fire.n == 3)
+		loop_stop(fire.loop, 42);
+}
+
+static void test_timers(void **state)
+{
+	(void)state;
+	static int ids[] = { 0, 1, 2, 3 };
+	struct loop_timer t[4];
+	fire = (struct fire){ .loop = loop_new() };
+	for (int i = 0; i < 4; i++)
+		loop_timer_init(&t[i], fired, &ids[i]);
+	loop_timer_set(fire.loop, &t[0], 30);
+	loop_timer_set(fire.loop, &t[1], 10);
+	loop_timer_set(fire.loop, &t[2], 20);
+	loop_timer_set(fire.loop, &t[3], 5);
+	loop_timer_stop(fire.loop, &t[3]);
+	assert_int_equal(loop_run(fire.loop), 42);
+	assert_int_equal(fire.order[0], 1);
+	assert_int_equal(fire.order[1], 2);
+	assert_int_equal(fire.order[2], 0);
+	loop_free(fire.loop);
+}
+
+struct got {
+	struct loop *loop;
+	struct line_in *in;
+	struct buf all;
+	unsigned lines, too_long;
+	bool ended;
+};
+
+static void got_line(void *arg, char *text, size_t len)
+{
+	struct got *g = arg;
+	g->lines++;
+	if (len < 100)
+		buf_printf(&g->all, "%s|", text);
+	if (g->lines == 2) {   /* a pause in the middle loses nothing */
+		line_in_pause(g->in, true);
+		line_in_pause(g->in, false);
+	}
+}
+
+static void got_too_long(void *arg, unsigned long number)
+{
+	struct got *g = arg;
+	g->too_long = (unsigned)number;
+}
+
+static void got_end(void *arg, int error)
+{
+	struct got *g = arg;
+	assert_int_equal(error, 0);
+	g->ended = true;
+	loop_stop(g->loop, 0);
+}
+
+static const struct line_in_ops got_ops = { got_line, got_too_long, got_end };
+
+static void test_lines(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/dotsch-lines-XXXXXX";
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	unlink(path);
+	char *big = malloc(LINE_MAX_BYTES + 2);
+	memset(big, 'x', LINE_MAX_BYTES + 1);
+	assert_int_equal(write(fd, "one\n\n", 5), 5);
+	assert_true(write(fd, big, LINE_MAX_BYTES + 1) == (ssize_t)LINE_MAX_BYTES + 1);
+	assert_int_equal(write(fd, "\nlast", 5), 5);
+	free(big);
+	lseek(fd, 0, SEEK_SET);
+	struct got g = { .loop = loop_new() };
+	g.in = line_in_new(g.loop, fd, &got_ops, &g);
+	assert_non_null(g.in);
+	loop_run(g.loop);
+	buf_u8(&g.all, 0);
+	assert_string_equal((char *)g.all.data, "one||last|");
+	assert_int_equal(g.too_long, 3);
+	line_in_free(g.in);
+	buf_free(&g.all);
+	loop_free(g.loop);
+	close(fd);
+}
+
+static void test_line_out(void **state)
+{
+	(void)state;
+	int p[2];
+	assert_int_equal(pipe(p), 0);
+	struct loop *l = loop_new();
+	struct line_out *out = line_out_new(l, p[1]);
+	char text[1000];
+	memset(text, 'y', sizeof text);
+	unsigned taken = 0;
+	while (line_out_write(out, text, sizeof text))
+		taken++;
+	/* Refused at the bound, and everything taken comes out whole. */
+	assert_true(line_out_pending(out) <= LINE_OUT_MAX);
+	assert_true(taken > LINE_OUT_MAX / 1001);
+	size_t total = 0;
+	char chunk[65536];
+	while (total < (size_t)taken * 1001) {
+		ssize_t n = read(p[0], chunk, sizeof chunk);
+		assert_true(n > 0);
+		total += (size_t)n;
+		loop_step(l, 0);
+	}
+	assert_int_equal(line_out_pending(out), 0);
+	close(p[0]);
+	line_out_write(out, "z", 1);
+	assert_true(line_out_broken(out));
+	assert_int_equal(line_out_error(out), EPIPE);
+	line_out_free(out);
+	loop_free(l);
+	close(p[1]);
+}
+
+static const struct conf_key peer_keys[] = {
+	{ .name = "address", .type = CONF_LIST },
+	{ .name = "port", .type = CONF_INT, .fallback = "4647", .min = 1, .max = 65535 },
+	{ .name = "psk-key", .type = CONF_STRING },
+	{ 0 },
+};
+static const struct conf_key top_keys[] = {
+	{ .name = "name", .type = CONF_STRING, .fallback = "none" },
+	{ .name = "wait", .type = CONF_DURATION, .fallback = "30s", .max = 3600 },
+	{ .name = "loud", .type = CONF_BOOL },
+	{ .name = "peer", .type = CONF_TITLED, .keys = peer_keys },
+	{ .name = "store", .type = CONF_SECTION, .keys = peer_keys },
+	{ 0 },
+};
+
+static struct conf *load_text(const char *text, struct reason *why)
+{
+	char path[] = "/tmp/dotsch-conf-XXXXXX";
+	int fd = mkstemp(path);
+	assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+	struct conf *c = conf_load(path, top_keys, why);
+	unlink(path);
+	return c;
+}
+
+static void test_conf(void **state)
+{
+	(void)state;
+	struct reason why;
+	struct conf *c = load_text("# comment\nwait = \"2m\"\nloud = true\npeer \"isp\" {\n  address = {\"192.0.2.1\", \"2001:db8::1\"}\n  psk-key = \"s3cret\"\n}\npeer \"two\" { port = 5 }\n", &why);
+	assert_non_null(c);
+	const struct conf_section *top = conf_top(c);
+	assert_string_equal(conf_string(top, "name"), "none");
+	assert_int_equal(conf_int(top, "wait"), 120);
+	assert_true(conf_bool(top, "loud"));
+	assert_int_equal(conf_count(top, "peer"), 2);
+	assert_int_equal(conf_count(top, "store"), 0);
+	const struct conf_section *isp = conf_sub(top, "peer", 0);
+	assert_string_equal(conf_title(isp), "isp");
+	assert_int_equal(conf_count(isp, "address"), 2);
+	assert_string_equal(conf_item(isp, "address", 1), "2001:db8::1");
+	assert_null(conf_item(isp, "address", 2));
+	assert_int_equal(conf_int(isp, "port"), 4647);
+	assert_null(conf_sub(top, "peer", 2));
+	char *shown = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&shown, &size);
+	conf_print(c, f);
+	fclose(f);
+	assert_null(strstr(shown, "s3cret"));
+	assert_non_null(strstr(shown, "port = 4647"));
+	free(shown);
+	conf_free(c);
+	static const struct {
+		const char *text, *message;
+	} bad[] = {
+		{ "wait = \"soon\"\n", "duration" }, { "wait = \"2h\"\n", "7200 is not in" }, { "peer \"x\" { port = 0 }\n", "0 is not in" },
+		{ "nonsense = 1\n", ":1:" }, { "name = \"{\" # {\n/* { */ peer \"x\" {\n", ":2:" }, { "}\n", ":1:" }, { "peer \"x\" {}\npeer \"x\" {}\n", "" },
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert_null(load_text(bad[i].text, &why));
+		assert_true(*why.text != '\0');
+		assert_non_null(strstr(why.text, bad[i].message));
+	}
+	assert_null(conf_load("/nonexistent/dotsch.conf", top_keys, &why));
+	assert_non_null(strstr(why.text, "No such file"));
+}
+
+static void test_secret(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/dotsch-secret-XXXXXX", out[16];
+	struct reason why;
+	int fd = mkstemp(path);
+	assert_true(fd >= 0 && write(fd, "abcdef\n", 7) == 7);
+	assert_int_equal(conf_read_secret(path, out, sizeof out, &why), 6);
+	assert_int_equal(conf_read_secret(path, out, 3, &why), -1);
+	fchmod(fd, 0644);
+	assert_int_equal(conf_read_secret(path, out, sizeof out, &why), -1);
+	assert_non_null(strstr(why.text, "chmod"));
+	close(fd);
+	unlink(path);
+}
+
+int main(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_prefix), cmocka_unit_test(test_forbidden), cmocka_unit_test(test_buf), cmocka_unit_test(test_when), cmocka_unit_test(test_json),
+		cmocka_unit_test(test_cli), cmocka_unit_test(test_timers), cmocka_unit_test(test_lines), cmocka_unit_test(test_line_out), cmocka_unit_test(test_conf),
+		cmocka_unit_test(test_secret),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
