@@ -1,1 +1,2 @@
 # Man pages.
+dist_man_MANS += %D%/dotsch-lines.5
