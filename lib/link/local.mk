@@ -5,7 +5,7 @@ noinst_LIBRARIES += %D%/liblink.a
 	%D%/channel.h %D%/channel.c \
 	%D%/dial.h \
 	%D%/listen.h \
-	%D%/message.h \
+	%D%/message.c %D%/message.h \
 	%D%/session.h \
 	%D%/tls.h
 LINK_LIBS = lib/link/liblink.a $(GNUTLS_LIBS) $(COAP_LIBS) $(CARES_LIBS) $(CBOR_LIBS)

@@ -44,8 +44,14 @@ struct message {
 };
 
 void message_init(struct message *m);    /* an empty NON with every option absent */
-/* Parses one datagram or one complete TCP frame. payload points into data. -1 with *why: code 4.02 for an unknown critical option (RFC 7252, 5.4.1), 4.00 for
-   the rest; m->code, type, id and token are valid when *header_ok, so that a RST or an error can be sent. */
+/* Path and query of the copy point into the copy; the payload is shared. */
+void message_copy(struct message *to, const struct message *from);
+
+enum { MESSAGE_REFUSED = -1, MESSAGE_MALFORMED = -2 };
+/* Parses one datagram or one complete TCP frame. payload points into data. 0, or negative with *why:
+   MESSAGE_REFUSED: to be answered with why->code (4.02 for an unknown critical option, RFC 7252, 5.4.1; 4.06, 5.05, 4.00);
+   MESSAGE_MALFORMED: no CoAP message; a CON is rejected with RST (RFC 7252, 4.2).
+   m->code, type, id and token are valid when *header_ok, so that a RST or an error can be sent. */
 int message_parse(enum transport t, const uint8_t *data, size_t len, struct message *m, bool *header_ok, struct reason *why);
 /* Appends the message; sticky error in out. */
 void message_build(enum transport t, const struct message *m, struct buf *out);
