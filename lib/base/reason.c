@@ -5,6 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
+/* The text may quote foreign bytes, or be cut in the middle of a character: what is left must still be fit for a terminal and for a JSON string. */
+static void tidy(char *text)
+{
+	size_t len = strlen(text), n;
+	for (size_t i = 0; i < len; i += n)
+		if (!(n = utf8_char(text + i, len - i)) || (unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+			text[i] = '?';
+			n = 1;
+		}
+}
+
 int reason_set(struct reason *why, uint8_t code, const char *field, const char *section, const char *fmt, ...)
 {
 	if (!why)
@@ -16,18 +29,8 @@ int reason_set(struct reason *why, uint8_t code, const char *field, const char *
 	va_start(ap, fmt);
 	vsnprintf(why->text, sizeof why->text, fmt, ap);
 	va_end(ap);
-	for (char *p = why->text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-	/* A cut in the middle of a UTF-8 character would make the line that carries it invalid JSON. */
-	size_t n = strlen(why->text);
-	if (n == sizeof why->text - 1) {
-		while (n && ((unsigned char)why->text[n - 1] & 0xc0) == 0x80)
-			n--;
-		if (n && ((unsigned char)why->text[n - 1] & 0x80))
-			n--;
-		why->text[n] = '\0';
-	}
+	tidy(why->text);
+	tidy(why->field);
 	return -1;
 }
 

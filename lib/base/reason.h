@@ -16,7 +16,7 @@ struct reason {
 #define REASON_BAD_REQUEST 128  /* 4.00, the usual answer to a malformed request (RFC 9132, 4.4.1) */
 
 /* Fills *why (NULL is allowed: then nothing is kept). Always returns -1, so that callers `return reason_set(…)`.
-   Control characters in the text are replaced by '?', since it ends up in logs and on terminals. */
+   Control characters and broken UTF-8 are replaced by '?', since the text ends up in logs, on terminals and in JSON strings. */
 int reason_set(struct reason *why, uint8_t code, const char *field, const char *section, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 

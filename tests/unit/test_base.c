@@ -22,6 +22,7 @@
 #include "base/limits.h"
 #include "base/line.h"
 #include "base/loop.h"
+#include "base/utf8.h"
 #include "base/when.h"
 
 static void test_prefix(void **state)
@@ -374,13 +375,45 @@ static void test_secret(void **state)
 	unlink(path);
 }
 
+static void test_utf8(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool valid, printable;
+	} rows[] = {
+		{ "", true, true }, { "abc", true, true }, { "é€😀", true, true }, { "a\tb", true, false }, { "\x7f", true, false }, { "\xc2\x85", true, false },
+		{ "\xc2\xa0", true, true }, { "\xc3", false, false }, { "\x80", false, false }, { "\xc0\x80", false, false }, { "\xe0\x80\x80", false, false },
+		{ "\xed\xa0\x80", false, false }, { "\xf4\x90\x80\x80", false, false }, { "\xf0\x8f\x80\x80", false, false }, { "\xff", false, false },
+		{ "\xe2\x82(", false, false },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(utf8_valid(rows[i].text, strlen(rows[i].text)), rows[i].valid);
+		assert_int_equal(utf8_printable(rows[i].text, strlen(rows[i].text)), rows[i].printable);
+	}
+	assert_false(utf8_printable("a\0b", 3));
+	/* Whatever a reason quotes, it stays text that JSON takes. */
+	struct reason why;
+	reason_set(&why, REASON_BAD_REQUEST, "f", "s", "%.2s|%s|\x1b", "aé", "\xff" "b");
+	assert_string_equal(why.text, "a?|?b|?");
+	char longer[400];
+	memset(longer, 'x', sizeof longer);
+	for (size_t shift = 0; shift < 3; shift++) {
+		for (size_t i = shift; i + 3 < sizeof longer; i += 3)
+			memcpy(longer + i, "€", 3);
+		longer[399] = '\0';
+		reason_set(&why, REASON_BAD_REQUEST, "f", "s", "%s", longer);
+		assert_true(utf8_valid(why.text, strlen(why.text)));
+	}
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prefix), cmocka_unit_test(test_forbidden), cmocka_unit_test(test_buf), cmocka_unit_test(test_when), cmocka_unit_test(test_json),
 		cmocka_unit_test(test_cli), cmocka_unit_test(test_timers), cmocka_unit_test(test_lines), cmocka_unit_test(test_line_out), cmocka_unit_test(test_conf),
-		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_secret), cmocka_unit_test(test_utf8),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
