@@ -2,14 +2,21 @@
 noinst_LIBRARIES += %D%/libdots.a
 %C%_libdots_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(CBOR_CFLAGS)
 %C%_libdots_a_SOURCES = \
-	%D%/body.h \
+	%D%/body.c %D%/body.h \
 	%D%/cbor.h \
+	%D%/compare.c \
 	%D%/cuid.c %D%/cuid.h \
-	%D%/envelope.h \
-	%D%/json.h \
-	%D%/mitigation.h \
+	%D%/envelope.c %D%/envelope.h \
+	%D%/field.c %D%/field.h \
+	%D%/json.c %D%/json.h \
+	%D%/json_config.c \
+	%D%/json_parts.h \
+	%D%/json_read.c \
+	%D%/json_write.c \
+	%D%/label.c %D%/label.h \
+	%D%/mitigation.c %D%/mitigation.h \
 	%D%/portset.h \
 	%D%/sigconf.h \
-	%D%/validate.h
+	%D%/validate.c %D%/validate.h
 # A program that never calls the CBOR codec does not get it, nor libcbor.
 DOTS_LIBS = lib/dots/libdots.a
