@@ -31,7 +31,7 @@ struct request {
 
 /* What answers a request. */
 struct response {
-	uint8_t code;
+	uint8_t code;                        /* incoming side: 0 = no answer at all, the request is ignored silently (RFC 9132, 4.4.3) */
 	bool dots_cbor;                      /* payload is application/dots+cbor; else diagnostic UTF-8 text without a Content-Format */
 	int64_t max_age;                     /* -1 absent */
 	bool observe;                        /* incoming side: accept the Observe registration. Outgoing side: this is a notification or its first answer */
