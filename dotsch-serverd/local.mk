@@ -1,1 +1,21 @@
-# dotsch-serverd
+# dotsch-serverd: main.c, and everything else as a library for the tests.
+noinst_LIBRARIES += %D%/libserverd.a
+%C%_libserverd_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+%C%_libserverd_a_SOURCES = \
+	%D%/consent.c %D%/consent.h \
+	%D%/core.h \
+	%D%/emit.c %D%/emit.h \
+	%D%/feedback.c %D%/feedback.h \
+	%D%/mitigate.c %D%/mitigate.h \
+	%D%/outcome.c %D%/outcome.h \
+	%D%/path.c %D%/path.h \
+	%D%/pipeline.c %D%/pipeline.h \
+	%D%/provider.c %D%/provider.h \
+	%D%/reply.c %D%/reply.h \
+	%D%/resource.c %D%/resource.h \
+	%D%/server.c %D%/server.h \
+	%D%/settings.c %D%/settings.h \
+	%D%/sigconfig.c %D%/sigconfig.h \
+	%D%/table.c %D%/table.h \
+	%D%/view.c %D%/view.h
+SERVERD_LIBS = dotsch-serverd/libserverd.a $(LINK_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS)

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "consent.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "emit.h"
+
+static bool any_overlap(const struct prefix_list *a, const struct prefix_list *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		for (size_t j = 0; j < b->n; j++)
+			if (prefix_overlap(&a->v[i], &b->v[j]))
+				return true;
+	return false;
+}
+
+static bool any_shorter(const struct prefix_list *l, unsigned len4, unsigned len6)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].len < (l->v[i].family == 4 ? len4 : len6))
+			return true;
+	return false;
+}
+
+enum verdict consent_judge(const struct provider_config *p, const struct prefix_list *guarded, const struct mitigation *m, const char **why)
+{
+	const char *unused;
+
+	if (why == NULL)
+		why = &unused;
+	*why = "";
+	if (any_overlap(&m->target_prefix, &p->legitimate_targets) || any_overlap(&m->source_prefix, &p->legitimate_sources))
+		return VERDICT_LEGITIMATE;
+	if (any_shorter(&m->target_prefix, 16, 32)) {
+		*why = "the target is wider than /16 (IPv6: /32)";
+		return VERDICT_ASK;
+	}
+	if (any_overlap(&m->target_prefix, guarded)) {
+		*why = "the target covers a DOTS peer or a resolver of this router";
+		return VERDICT_ASK;
+	}
+	if (p->consent == CONSENT_ASK) {
+		*why = "the policy for this provider is to ask";
+		return VERDICT_ASK;
+	}
+	if (any_shorter(&m->source_prefix, p->ask_above, p->ask_above_6)) {
+		*why = "the source is wider than ask-above";
+		return VERDICT_ASK;
+	}
+	return VERDICT_ACCEPT;
+}
+
+/* Of the hosts that were found, only the one the owner named. */
+static void keep_host(struct record *r, const char *host)
+{
+	json_t *one = json_array(), *found = NULL;
+
+	for (size_t i = 0; i < json_array_size(r->hosts); i++) {
+		json_t *h = json_array_get(r->hosts, i);
+		const char *address = json_string_value(json_object_get(h, "address"));
+
+		if (address != NULL && strcmp(address, host) == 0)
+			found = json_incref(h);
+	}
+	if (found == NULL) {
+		found = json_object();
+		json_put_string(found, "address", host);
+	}
+	json_array_append_new(one, found);
+	json_decref(r->hosts);
+	r->hosts = one;
+	snprintf(r->certainty, sizeof(r->certainty), "exact");
+}
+
+bool consent_accept(struct core *core, struct record *r, const char *host, bool by_owner, struct moment at, struct outcome *o)
+{
+	struct life before = r->life;
+
+	if (r->life.phase == PHASE_REJECTED) {
+		if (life_left(&r->life, at.now) == 0)
+			return false;
+		r->life.phase = PHASE_ACTIVE;
+		r->life.due = r->life.expires;
+		r->life.cause = CONFLICT_CAUSE_NONE;
+		r->life.reported = STATUS_IN_PROGRESS;
+	} else if (r->life.phase != PHASE_ACTIVE) {
+		return false;
+	}
+	if (host != NULL)
+		keep_host(r, host);
+	r->life.pending = false;
+	r->life.by_owner = by_owner;
+	r->note[0] = '\0';
+	if (r->life.start == 0)
+		r->life.start = (uint64_t)(at.wall / 1000);
+	r->life.due = r->life.expires;
+	table_changed(&core->table, r);
+	outcome_line(o, emit_mitigate(r, at.now));
+	return outcome_changed(o, r, &before) == 0;
+}
+
+bool consent_reject(struct core *core, struct record *r, const char *note, bool by_owner, struct moment at, struct outcome *o)
+{
+	struct life before = r->life;
+
+	if (!life_live(&r->life))
+		return false;
+	outcome_line(o, emit_withdraw(r, "rejected"));
+	r->life.phase = PHASE_REJECTED;
+	r->life.pending = false;
+	r->life.by_owner = by_owner;
+	r->life.ended = STATUS_WITHDRAWN;
+	r->life.cause = CONFLICT_LEGITIMATE_TRAFFIC;
+	r->life.due = at.now + (core->settings->rejected_s + REJECTED_KEPT_S) * INT64_C(1000);
+	if (note != NULL)
+		snprintf(r->note, sizeof(r->note), "%s", note);
+	table_changed(&core->table, r);
+	return outcome_changed(o, r, &before) == 0;
+}
+
+void consent_resolvers(const char *path, struct prefix_list *out)
+{
+	FILE *f = fopen(path, "re");
+	char line[256], address[128];
+	struct prefix p;
+
+	if (f == NULL)
+		return;
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "nameserver %127[0-9a-fA-F:.]", address) == 1 && addr_parse(address, &p) == 0 && prefix_forbidden(&p) == NULL)
+			prefix_list_add(out, &p);
+	fclose(f);
+}

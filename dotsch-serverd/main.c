@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* dotsch-serverd - the Call Home DOTS server: options, and the order of the start. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cli.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/priv.h"
+#include "server.h"
+
+#define DRAIN_MS 2000                /* for the ring to take what is pending at the end */
+
+struct options {
+	const char *config, *pipeline;
+	bool check;
+};
+
+static const struct cli_option table[] = {
+	{ "config", 'c', "FILE", "the configuration (required)" },
+	{ "exec", 0, "PIPELINE", "run PIPELINE with sh -c, both its ends connected: it gets the requests and tells what it dropped" },
+	{ "check", 'n', NULL, "check the configuration, print it as understood, and exit" },
+	{ "json", 0, NULL, "lines on stdout, also on a terminal (they always are)" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static const struct cli_program program = {
+	.name = "dotsch-serverd",
+	.usage = "-c FILE [--exec PIPELINE]\n-n -c FILE",
+	.purpose = "Calls home to a provider, takes its requests to stop attacks that leave this network, and hands the valid ones on.",
+	.options = table,
+	.example = "dotsch-serverd -c /etc/dotsch/serverd.conf --exec 'dotsch-map --conntrack | dotsch-block'",
+};
+
+static int on_option(void *arg, const char *name, const char *value)
+{
+	struct options *o = arg;
+
+	if (strcmp(name, "config") == 0)
+		o->config = value;
+	else if (strcmp(name, "exec") == 0)
+		o->pipeline = value;
+	else if (strcmp(name, "check") == 0)
+		o->check = true;
+	return 0;
+}
+
+static int trouble(const struct reason *why)
+{
+	char text[512];
+
+	log_error("%s", reason_format(why, text, sizeof(text)));
+	return EXIT_TROUBLE;
+}
+
+static void on_signal(void *arg, int signal)
+{
+	(void)signal;
+	loop_stop(arg, EXIT_DONE);
+}
+
+static int run(const struct settings *settings, const struct options *o)
+{
+	static const int signals[] = { SIGTERM, SIGINT };
+	struct loop *loop = loop_new();
+	struct server *server = NULL;
+	struct reason why;
+	int status = EXIT_TROUBLE;
+
+	if (loop == NULL || loop_signals(loop, signals, 2, on_signal, loop) != 0) {
+		log_error("the event loop cannot be made: %m");
+	} else if ((server = server_new(loop, settings, o->pipeline, &why)) == NULL) {
+		trouble(&why);
+	} else {
+		priv_notify("READY=1");
+		status = loop_run(loop);
+		priv_notify("STOPPING=1");
+	}
+	server_free(server, DRAIN_MS);
+	loop_free(loop);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { 0 };
+	struct settings *settings;
+	struct reason why;
+	int first, status = EXIT_DONE;
+
+	priv_init();
+	first = cli_parse(&program, argc, argv, on_option, &o);
+	if (first < 0)
+		return EXIT_USAGE;
+	if (first < argc || o.config == NULL) {
+		cli_usage_error(first < argc ? "%s: unexpected" : "-c FILE is missing", first < argc ? argv[first] : "");
+		return EXIT_USAGE;
+	}
+	settings = settings_load(o.config, &why);
+	if (settings == NULL)
+		return trouble(&why);
+	if (o.check)
+		conf_print(settings->conf, stdout);
+	else
+		status = run(settings, &o);
+	settings_free(settings);
+	return cli_finish(status);
+}

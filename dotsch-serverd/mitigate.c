@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "mitigate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "consent.h"
+#include "dots/cbor.h"
+#include "dots/validate.h"
+#include "emit.h"
+#include "view.h"
+
+#define TERMINATING_MAX_S 300        /* RFC 9132, 4.4.4 */
+
+/* One PUT on its way through the checks. */
+struct put {
+	struct core *core;
+	const struct provider_config *provider;
+	const struct target *what;
+	struct moment at;
+	struct mitigation *asked;
+	struct outcome *o;
+	bool efficacy;
+};
+
+/* 4.09 with conflict-information (RFC 9132, 4.4.1.3): why, and by which mitigation. */
+static void answer_conflict(struct put *p, enum conflict_cause cause, const struct record *by)
+{
+	struct mitigation scope;
+	struct body body = { .kind = BODY_MITIGATION_SCOPE, .scope = &scope, .n_scope = 1 };
+
+	mitigation_init(&scope);
+	scope.has_mid = true;
+	scope.mid = p->what->mid;
+	scope.has_conflict = true;
+	scope.conflict.cause = cause;
+	if (cause == CONFLICT_OVERLAPPING_TARGETS) {
+		scope.conflict.status = CONFLICT_INACTIVE_OTHER_ACTIVE;
+		scope.conflict.has_mid = true;
+		scope.conflict.mid = by->m.mid;
+	}
+	reply_body(&p->o->reply, CODE_CONFLICT, &body);
+}
+
+static int64_t granted(const struct put *p)
+{
+	int64_t asked = p->asked->lifetime;
+
+	if (asked == LIFETIME_INDEFINITE)
+		return p->provider->indefinite ? LIFETIME_INDEFINITE : p->provider->max_lifetime;
+	return asked > p->provider->max_lifetime ? p->provider->max_lifetime : asked;
+}
+
+/* 2.01 or 2.04 with the lifetime that was granted, and status 1 while the owner is asked. */
+static void answer_granted(struct put *p, uint8_t code, const struct record *r)
+{
+	struct mitigation scope;
+	struct body body = { .kind = BODY_MITIGATION_SCOPE, .scope = &scope, .n_scope = 1 };
+
+	mitigation_init(&scope);
+	scope.has_mid = true;
+	scope.mid = r->m.mid;
+	scope.lifetime = life_left(&r->life, p->at.now);
+	if (r->life.pending)
+		scope.status = STATUS_IN_PROGRESS;
+	reply_body(&p->o->reply, code, &body);
+}
+
+/* How long enforcement goes on after the next withdrawal: twice as long when the client came back during the last period. */
+static unsigned doubled(unsigned seconds)
+{
+	return seconds * 2 > TERMINATING_MAX_S ? TERMINATING_MAX_S : seconds * 2;
+}
+
+static void refresh(struct put *p, struct record *r)
+{
+	struct life before = r->life;
+
+	if (outcome_reserve(p->o, 1) != 0) {
+		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "out of memory");
+		return;
+	}
+	if (r->life.phase == PHASE_TERMINATING) {
+		r->life.phase = PHASE_ACTIVE;
+		r->life.terminating_s = doubled(r->life.terminating_s);
+	}
+	/* An efficacy update may leave the lifetime out: it stays what it is. */
+	if (p->asked->lifetime != LIFETIME_ABSENT)
+		life_grant(&r->life, granted(p), p->at.now);
+	else
+		r->life.due = r->life.expires;
+	table_changed(&p->core->table, r);
+	outcome_changed(p->o, r, &before);
+	outcome_line(p->o, emit_mitigate(r, p->at.now));
+	answer_granted(p, CODE_CHANGED, r);
+}
+
+/* The mid is known (RFC 9132, 4.4.1: a refresh has to be the same request). */
+static void put_known(struct put *p, struct record *r)
+{
+	if (!mitigation_same(&r->m, p->asked))
+		reply_text(&p->o->reply, REASON_BAD_REQUEST, "mid: %u stands for another request; only its lifetime can change, a new request takes a higher mid "
+		    "(RFC 9132, 4.4.1)", p->what->mid);
+	else if (r->life.phase == PHASE_REJECTED)
+		answer_conflict(p, CONFLICT_LEGITIMATE_TRAFFIC, r);
+	else
+		refresh(p, r);
+}
+
+/* What stands in the way of a new mid, or goes because of it. */
+struct overlap {
+	struct record *conflict;             /* of a higher mid */
+	struct record *rejected;             /* the owner has said no to this already */
+	size_t n_replaced;
+	unsigned terminating_s;
+};
+
+static bool replaces(const struct put *p, const struct record *other)
+{
+	return life_live(&other->life) && (other->life.phase == PHASE_TERMINATING || other->m.mid < p->what->mid) &&
+	    mitigation_overlap(p->asked, &other->m);
+}
+
+static void find_overlaps(const struct put *p, const struct client *c, struct overlap *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->terminating_s = p->core->settings->terminating_s;
+	for (size_t i = 0; c != NULL && i < c->n; i++) {
+		struct record *other = c->v[i];
+
+		if (other->life.phase == PHASE_ENDED || !mitigation_overlap(p->asked, &other->m))
+			continue;
+		if (other->life.phase == PHASE_REJECTED) {
+			out->rejected = other;
+		} else if (replaces(p, other)) {
+			out->n_replaced++;
+			if (other->life.phase == PHASE_TERMINATING && doubled(other->life.terminating_s) > out->terminating_s)
+				out->terminating_s = doubled(other->life.terminating_s);
+		} else {
+			out->conflict = other;
+		}
+	}
+}
+
+/* The older requests that overlap go, after the new one has been emitted (design rule 1). */
+static void drop_replaced(struct put *p, struct client *c, const struct record *by)
+{
+	for (size_t i = c->n; i-- > 0;) {
+		struct record *other = c->v[i];
+
+		if (other == by || !life_live(&other->life) || !mitigation_overlap(&by->m, &other->m))
+			continue;
+		outcome_line(p->o, emit_withdraw(other, "replaced"));
+		outcome_removed(p->o, table_take(&p->core->table, other));   /* room was reserved */
+	}
+}
+
+static void add(struct put *p, struct client *c, enum verdict verdict, const char *why_ask, const struct overlap *ov)
+{
+	int64_t lifetime = granted(p);
+	struct record *r = record_new(p->asked, p->what->mid), *ended = client_find(c, p->what->mid);
+
+	if (r == NULL || outcome_reserve(p->o, ov->n_replaced + 2) != 0) {
+		record_free(r);
+		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "out of memory");
+		return;
+	}
+	r->life.terminating_s = ov->terminating_s;
+	life_grant(&r->life, lifetime, p->at.now);
+	if (verdict == VERDICT_ASK) {
+		int64_t until = p->at.now + p->core->settings->consent_s * INT64_C(1000);
+
+		r->life.pending = true;
+		if (p->core->settings->consent_s != 0 && until < r->life.due)
+			r->life.due = until;
+		strncpy(r->note, why_ask, sizeof(r->note) - 1);
+	} else {
+		r->life.start = (uint64_t)(p->at.wall / 1000);
+	}
+	if (ended != NULL)
+		record_free(table_take(&p->core->table, ended));
+	if (table_insert(&p->core->table, c, r) != 0) {
+		record_free(r);
+		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "out of memory");
+		return;
+	}
+	outcome_added(p->o, r);
+	outcome_line(p->o, emit_mitigate(r, p->at.now));
+	drop_replaced(p, c, r);
+	answer_granted(p, CODE_CREATED, r);
+}
+
+static void put_new(struct put *p, struct client *c)
+{
+	struct core *core = p->core;
+	struct overlap ov;
+	const char *why_ask;
+	enum verdict verdict = consent_judge(p->provider, &core->guarded, p->asked, &why_ask);
+
+	find_overlaps(p, c, &ov);
+	if (verdict == VERDICT_LEGITIMATE || ov.rejected != NULL) {
+		answer_conflict(p, CONFLICT_LEGITIMATE_TRAFFIC, NULL);
+	} else if (ov.conflict != NULL) {
+		answer_conflict(p, CONFLICT_OVERLAPPING_TARGETS, ov.conflict);
+	} else if (table_count(&core->table, p->provider->name) - ov.n_replaced >= p->provider->max_mitigations) {
+		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "as many mitigations as this server keeps for one client");
+	} else if (core->room != NULL && !core->room(core->arg)) {
+		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "the enforcing side does not keep up");
+	} else {
+		c = c != NULL ? c : table_client(&core->table, p->provider->name, p->what->cuid, true);
+		if (c == NULL)
+			reply_unavailable(&p->o->reply, RETRY_BUSY_S, "more cuids than this server keeps for one client");
+		else
+			add(p, c, verdict, why_ask, &ov);
+	}
+}
+
+/* The request without its place: Uri-Path, options and body. */
+static int read_put(struct put *p, const struct message *m, const struct prefix_list *domain, struct body *body, struct reason *why)
+{
+	struct validate_rules rules = { .call_home = true, .with_lifetime = !p->efficacy, .domain = domain, .targets = &p->provider->targets };
+
+	if (p->what->cuid == NULL || !p->what->has_mid)
+		return reason_set(why, REASON_BAD_REQUEST, p->what->cuid == NULL ? "cuid" : "mid", "RFC 9132, 4.4.1", "missing in the Uri-Path");
+	if (m->if_match && !m->if_match_empty)
+		return reason_set(why, REASON_BAD_REQUEST, "If-Match", "RFC 9132, 4.4.3", "must be empty");
+	if (m->content_format != CONTENT_FORMAT_DOTS_CBOR)
+		return reason_set(why, CODE_UNSUPPORTED_FORMAT, "Content-Format", "RFC 9132, 4.1", "%d: must be 271, application/dots+cbor", m->content_format);
+	if (dots_cbor_decode(m->payload, m->payload_len, BODY_REQUEST, body, why) != 0)
+		return -1;
+	if (body->kind != BODY_MITIGATION_SCOPE)
+		return reason_set(why, REASON_BAD_REQUEST, "mitigation-scope", "RFC 9132, 4.4.1", "missing");
+	if (body->n_scope != 1)
+		return reason_set(why, REASON_BAD_REQUEST, "scope", "RFC 9132, 4.4.1", "%zu entries: must be exactly one", body->n_scope);
+	if (p->efficacy && body->scope[0].attack_status == ATTACK_STATUS_NONE)
+		return reason_set(why, REASON_BAD_REQUEST, "attack-status", "RFC 9132, 4.4.3", "missing in an efficacy update");
+	return validate_request(&body->scope[0], &rules, why);
+}
+
+void mitigate_put(struct core *core, const struct provider_config *provider, const struct prefix_list *domain, const struct target *what,
+    const struct message *m, struct moment at, struct outcome *o)
+{
+	struct put p = { .core = core, .provider = provider, .what = what, .at = at, .o = o, .efficacy = m->if_match };
+	struct client *c;
+	struct record *r;
+	struct reason why;
+	struct body body;
+
+	body_init(&body);
+	if (read_put(&p, m, domain, &body, &why) != 0) {
+		reply_refuse(&o->reply, &why);
+		body_free(&body);
+		return;
+	}
+	p.asked = &body.scope[0];
+	c = table_client(&core->table, provider->name, what->cuid, false);
+	r = client_find(c, what->mid);
+	if (r != NULL && r->life.phase == PHASE_ENDED)
+		r = NULL;
+	if (r != NULL)
+		put_known(&p, r);
+	else if (p.efficacy)
+		reply_empty(&o->reply, 0);       /* nothing to update: silently ignored (RFC 9132, 4.4.3) */
+	else
+		put_new(&p, c);
+	body_free(&body);
+}
+
+void mitigate_get(struct core *core, const struct provider_config *p, const struct target *what, bool notification, struct moment at, struct reply *out)
+{
+	if (what->cuid == NULL)
+		reply_text(out, REASON_BAD_REQUEST, "cuid: missing in the Uri-Path (RFC 9132, 4.4.2)");
+	else
+		view_get(&core->table, p->name, what, notification, at.now, out);
+}
+
+/* Over; observers read `status` until the epilogue has passed. */
+static void finish(struct core *core, struct record *r, enum dots_status status, const char *cause, struct moment at, struct outcome *o)
+{
+	struct life before = r->life;
+
+	if (cause != NULL)
+		outcome_line(o, emit_withdraw(r, cause));
+	r->life.phase = PHASE_ENDED;
+	r->life.ended = status;
+	r->life.pending = false;
+	r->life.due = at.now + EPILOGUE_MS;
+	table_changed(&core->table, r);
+	outcome_changed(o, r, &before);
+}
+
+void mitigate_end(struct core *core, struct record *r, const char *cause, struct moment at, struct outcome *o)
+{
+	if (life_live(&r->life))
+		finish(core, r, STATUS_WITHDRAWN, cause, at, o);
+}
+
+static void terminate(struct core *core, struct record *r, struct moment at, struct outcome *o)
+{
+	struct life before = r->life;
+	int64_t until = at.now + r->life.terminating_s * INT64_C(1000);
+
+	r->life.phase = PHASE_TERMINATING;
+	r->life.due = until < r->life.expires ? until : r->life.expires;
+	table_changed(&core->table, r);
+	outcome_changed(o, r, &before);
+}
+
+void mitigate_delete(struct core *core, const struct provider_config *p, const struct target *what, struct moment at, struct outcome *o)
+{
+	struct record *r;
+
+	if (what->cuid == NULL || !what->has_mid) {
+		reply_text(&o->reply, REASON_BAD_REQUEST, "%s: missing in the Uri-Path (RFC 9132, 4.4.4)", what->cuid == NULL ? "cuid" : "mid");
+		return;
+	}
+	/* 2.02 also for what is not known. A rejection outlives the request: asking anew must not undo the owner's word. */
+	reply_empty(&o->reply, CODE_DELETED);
+	r = table_find(&core->table, p->name, what->cuid, what->mid);
+	if (r == NULL || r->life.phase != PHASE_ACTIVE)
+		return;
+	if (r->life.pending || r->life.terminating_s == 0)
+		finish(core, r, STATUS_TERMINATED, "client", at, o);
+	else
+		terminate(core, r, at, o);
+}
+
+void mitigate_due(struct core *core, struct record *r, struct moment at, struct outcome *o)
+{
+	bool expired = r->life.expires <= at.now;
+
+	switch (r->life.phase) {
+	case PHASE_ACTIVE:
+		if (expired)
+			finish(core, r, STATUS_TERMINATED, "expired", at, o);
+		else if (r->life.pending && core->settings->consent_accept)
+			consent_accept(core, r, NULL, false, at, o);
+		else if (r->life.pending)
+			consent_reject(core, r, "nobody answered in time", false, at, o);
+		else
+			r->life.due = r->life.expires;
+		break;
+	case PHASE_TERMINATING:
+		finish(core, r, STATUS_TERMINATED, "client", at, o);
+		break;
+	case PHASE_REJECTED:
+	case PHASE_ENDED:
+		outcome_removed(o, table_take(&core->table, r));
+		break;
+	}
+}

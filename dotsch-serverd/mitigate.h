@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mitigate - the mitigation requests: PUT, GET, DELETE and what their lifetimes bring (RFC 9132, 4.4; RFC 9066, 5.3.1). */
+#ifndef SERVERD_MITIGATE_H
+#define SERVERD_MITIGATE_H
+
+#include "core.h"
+#include "path.h"
+
+/* domain: the provider's scope as it stands now (prefixes and interfaces). */
+void mitigate_put(struct core *core, const struct provider_config *p, const struct prefix_list *domain, const struct target *what,
+    const struct message *m, struct moment at, struct outcome *o);
+void mitigate_get(struct core *core, const struct provider_config *p, const struct target *what, bool notification, struct moment at, struct reply *out);
+void mitigate_delete(struct core *core, const struct provider_config *p, const struct target *what, struct moment at, struct outcome *o);
+
+/* r is due: its lifetime, its active-but-terminating period, its question to the owner, its rejection, or its epilogue has run out. */
+void mitigate_due(struct core *core, struct record *r, struct moment at, struct outcome *o);
+
+/* Ends a live mitigation by our own will; status 7 (RFC 9132, 4.4.2). The active-but-terminating period is not observed then. */
+void mitigate_end(struct core *core, struct record *r, const char *cause, struct moment at, struct outcome *o);
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "provider.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/when.h"
+#include "dots/envelope.h"
+#include "link/dial.h"
+#include "server.h"
+
+#define SILENT_HEARTBEATS 3          /* unanswered in a row before a second way is tried beside the first */
+#define PARALLEL_MIN_MS 60000        /* RFC 9132, 4.7: not more often than this */
+#define REPEAT_STATUS_MS 30000       /* notifications can be lost; an active mitigation's is sent again */
+#define ATTEMPT_DELAY_MS 250
+#define ATTEMPT_DELAY_ATTACK_MS 100  /* RFC 9132, 4.3 */
+#define RETRY_S 300
+#define RETRY_MIN_S 60
+
+struct provider {
+	struct server *server;
+	const struct provider_config *config;
+	struct dial *dial;
+	struct session *session;             /* the one in use; NULL while there is none */
+	struct sigconfig sigconfig;          /* of that session */
+	bool mitigating;                     /* which set its heartbeats follow */
+	int64_t parallel_at;                 /* last attempt beside a silent session */
+	int64_t up_at;
+	struct loop_timer repeat;
+};
+
+static struct requester requester_of(struct provider *p)
+{
+	return (struct requester){ .provider = p->config, .domain = &p->config->scope, .config = &p->sigconfig };
+}
+
+static json_t *session_line(const struct provider *p, const char *event)
+{
+	json_t *line = envelope_new("session");
+
+	json_put_string(line, "event", event);
+	json_put_string(line, "peer", p->config->name);
+	return line;
+}
+
+static void put_channel(json_t *line, const struct channel *c)
+{
+	char address[64];
+
+	json_put_string(line, "transport", c->transport == TRANSPORT_UDP ? "udp" : "tcp");
+	json_put_string(line, "address", sockaddr_format(&c->remote, address));
+	if (c->peer.name[0] != '\0')
+		json_put_string(line, "identity", c->peer.name);
+	json_put(line, "resumed", json_boolean(c->resumed));
+}
+
+static void follow_heartbeats(struct provider *p)
+{
+	struct heartbeat_config hb;
+
+	sigconfig_heartbeat(&p->sigconfig, p->mitigating, &hb);
+	session_heartbeat(p->session, &hb);
+}
+
+static void on_request(void *arg, struct session *s, struct incoming *in)
+{
+	struct provider *p = arg;
+	struct requester who = requester_of(p);
+	struct sigconf before = p->sigconfig.active;
+	struct outcome o;
+
+	(void)s;
+	outcome_init(&o);
+	resource_request(server_core(p->server), &who, &in->message, server_moment(p->server), &o);
+	server_submit(p->server, &o, in);
+	if (p->session != NULL && memcmp(&before, &p->sigconfig.active, sizeof(before)) != 0) {
+		follow_heartbeats(p);
+		session_notify(p->session, resource_observes_config, NULL);
+	}
+}
+
+static void on_render(void *arg, struct session *s, const struct message *registered, struct response *out, struct buf *payload)
+{
+	struct provider *p = arg;
+	struct requester who = requester_of(p);
+	struct reply r;
+
+	(void)s;
+	reply_init(&r);
+	resource_render(server_core(p->server), &who, registered, server_moment(p->server), &r);
+	memset(out, 0, sizeof(*out));
+	out->code = r.code;
+	out->dots_cbor = r.dots_cbor;
+	out->max_age = r.max_age;
+	out->observe = r.observe;
+	buf_put(payload, r.payload.data, r.payload.len);
+	reply_free(&r);
+}
+
+/* A session that is replaced is closed by us and ends without this. */
+static void on_down(void *arg, struct session *s, const char *why, bool orderly, bool lost)
+{
+	struct provider *p = arg;
+	json_t *line = session_line(p, "down");
+
+	if (p->session == s)
+		p->session = NULL;
+	json_put_string(line, "reason", why);
+	json_put(line, "orderly", json_boolean(orderly));
+	json_put(line, "lost", json_boolean(lost));
+	server_say(p->server, line);
+	log_warning("%s: the session is down: %s", p->config->name, why);
+	loop_timer_stop(server_loop(p->server), &p->repeat);
+	dial_again(p->dial);
+}
+
+static void on_silent(void *arg, struct session *s, unsigned unanswered)
+{
+	struct provider *p = arg;
+	int64_t now = loop_now(server_loop(p->server));
+
+	if (s != p->session || unanswered < SILENT_HEARTBEATS || now - p->parallel_at < PARALLEL_MIN_MS)
+		return;
+	p->parallel_at = now;
+	log_warning("%s: %u heartbeats without an answer; another session is tried beside this one", p->config->name, unanswered);
+	dial_again(p->dial);
+}
+
+static const struct session_handler handler = { .request = on_request, .render = on_render, .down = on_down, .silent = on_silent };
+
+static void on_established(void *arg, struct channel *c)
+{
+	struct provider *p = arg;
+	struct session *old = p->session;
+	json_t *line = session_line(p, "up");
+	struct session *s;
+	char address[64];
+
+	put_channel(line, c);
+	sockaddr_format(&c->remote, address);
+	log_info("%s: session up over %s to %s%s", p->config->name, c->transport == TRANSPORT_UDP ? "DTLS" : "TLS", address, c->resumed ? ", resumed" : "");
+	server_guard(p->server, &c->remote);
+	s = session_new(server_loop(p->server), c, ROLE_SERVER, &handler, p);
+	if (s == NULL) {
+		json_decref(line);
+		log_error("%s: out of memory for a session", p->config->name);
+		return;
+	}
+	p->session = s;
+	p->up_at = loop_now(server_loop(p->server));
+	p->parallel_at = p->up_at - PARALLEL_MIN_MS;
+	/* Not negotiated again: the defaults (RFC 9132, 4.5). */
+	sigconfig_init(&p->sigconfig, p->config->nat_timeout);
+	follow_heartbeats(p);
+	session_close(old, true);
+	loop_timer_set(server_loop(p->server), &p->repeat, REPEAT_STATUS_MS);
+	server_say(p->server, line);
+}
+
+static void on_failed(void *arg, const char *why, unsigned next_s)
+{
+	struct provider *p = arg;
+	json_t *line;
+
+	log_error("%s: no session: %s; tried again in %u s", p->config->name, why, next_s);
+	if (p->session != NULL)
+		return;              /* an attempt beside a session that still stands */
+	line = session_line(p, "unreachable");
+	json_put_string(line, "reason", why);
+	json_put_int(line, "retry", next_s);
+	server_say(p->server, line);
+}
+
+static bool observes_any(void *unused, const struct message *registered)
+{
+	return !resource_observes_config(unused, registered);
+}
+
+static void on_repeat(void *arg)
+{
+	struct provider *p = arg;
+
+	if (p->session == NULL)
+		return;
+	if (p->mitigating)
+		session_notify(p->session, observes_any, NULL);
+	loop_timer_set(server_loop(p->server), &p->repeat, REPEAT_STATUS_MS);
+}
+
+static struct tls_bundle *bundle_of(const struct provider_config *c, struct reason *why)
+{
+	struct tls_config tls = {
+		.psk_identity = c->psk_identity,
+		.psk_key = c->psk_key_len > 0 ? c->psk_key : NULL,
+		.psk_key_len = c->psk_key_len,
+		.certificate_file = c->certificate_file,
+		.key_file = c->key_file,
+		.ca_file = c->ca_file,
+		.crl_file = c->crl_file,
+		.server_name = c->server_name,
+	};
+
+	return tls_bundle_new(&tls, why);
+}
+
+static struct dial *dial_of(struct provider *p, struct tls_bundle *bundle)
+{
+	static const struct dial_ops ops = { .established = on_established, .failed = on_failed };
+	struct dial_config d = {
+		.hosts = (const char *const *)p->config->addresses.v,
+		.n_hosts = p->config->addresses.n,
+		.port = p->config->port,
+		.udp = p->config->udp,
+		.tcp = p->config->tcp,
+		.bundle = bundle,
+		.attempt_delay_ms = p->mitigating ? ATTEMPT_DELAY_ATTACK_MS : ATTEMPT_DELAY_MS,
+		.retry_s = RETRY_S,
+		.retry_min_s = RETRY_MIN_S,
+	};
+
+	return dial_new(server_loop(p->server), &d, &ops, p);
+}
+
+struct provider *provider_new(struct server *server, const struct provider_config *config, struct reason *why)
+{
+	struct provider *p = calloc(1, sizeof(*p));
+	struct tls_bundle *bundle;
+
+	if (p == NULL) {
+		reason_set(why, 0, "", "", "out of memory");
+		return NULL;
+	}
+	p->server = server;
+	p->config = config;
+	p->mitigating = table_mitigating(&server_core(server)->table, config->name);
+	sigconfig_init(&p->sigconfig, config->nat_timeout);
+	loop_timer_init(&p->repeat, on_repeat, p);
+	bundle = bundle_of(config, why);
+	if (bundle != NULL) {
+		p->dial = dial_of(p, bundle);
+		if (p->dial == NULL)
+			reason_set(why, 0, "provider", "", "%s: out of memory", config->name);
+		tls_bundle_unref(bundle);
+	}
+	if (p->dial == NULL) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void provider_free(struct provider *p, bool notify)
+{
+	if (p == NULL)
+		return;
+	loop_timer_stop(server_loop(p->server), &p->repeat);
+	session_close(p->session, notify);
+	dial_free(p->dial);
+	free(p);
+}
+
+const struct provider_config *provider_settings(const struct provider *p)
+{
+	return p->config;
+}
+
+void provider_mitigation_changed(struct provider *p, const char *cuid, uint32_t mid)
+{
+	struct observed what = { .cuid = cuid, .mid = mid };
+	bool mitigating = table_mitigating(&server_core(p->server)->table, p->config->name);
+
+	if (p->session != NULL)
+		session_notify(p->session, resource_observes_mitigation, &what);
+	if (mitigating == p->mitigating)
+		return;
+	p->mitigating = mitigating;
+	if (p->session != NULL)
+		follow_heartbeats(p);
+}
+
+json_t *provider_describe(const struct provider *p)
+{
+	json_t *line = session_line(p, p->session != NULL ? "up" : "down");
+	struct session_stats stats;
+
+	if (p->session == NULL)
+		return line;
+	session_stats(p->session, &stats);
+	put_channel(line, session_channel(p->session));
+	json_put_int(line, "seconds", (loop_now(server_loop(p->server)) - p->up_at) / 1000);
+	json_put_int(line, "received", (int64_t)stats.rx);
+	json_put_int(line, "sent", (int64_t)stats.tx);
+	json_put_int(line, "unanswered-heartbeats", stats.hb_unanswered);
+	return line;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* provider - one configured provider: the link to it, its sessions, its heartbeats (RFC 9066, 5.1 and 5.2.1). */
+#ifndef SERVERD_PROVIDER_H
+#define SERVERD_PROVIDER_H
+
+#include "link/session.h"
+#include "resource.h"
+
+struct server;
+struct provider;
+
+/* Dials at once. NULL with *why when its credentials cannot be used. */
+struct provider *provider_new(struct server *server, const struct provider_config *config, struct reason *why);
+void provider_free(struct provider *p, bool notify);         /* NULL allowed */
+const struct provider_config *provider_settings(const struct provider *p);
+
+/* Observers of this mitigation read it again; idle or mitigating heartbeats follow what is under way. */
+void provider_mitigation_changed(struct provider *p, const char *cuid, uint32_t mid);
+/* A line for `sessions`: transport, address, since when. New reference. */
+json_t *provider_describe(const struct provider *p);
+
+#endif

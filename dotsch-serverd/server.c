@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/line.h"
+#include "base/log.h"
+#include "base/when.h"
+#include "consent.h"
+#include "dots/envelope.h"
+#include "emit.h"
+#include "feedback.h"
+#include "mitigate.h"
+#include "pipeline.h"
+#include "provider.h"
+
+struct server {
+	struct loop *loop;
+	struct core core;
+	struct provider **providers;
+	size_t n_providers;
+	struct line_in *in;                  /* stdin: the ring's end, or the owner's decisions */
+	struct line_out *out;                /* stdout */
+	struct pipeline *pipeline;           /* NULL: stdout is the ring */
+	struct loop_timer due;
+};
+
+struct loop *server_loop(const struct server *s)
+{
+	return s->loop;
+}
+
+struct core *server_core(struct server *s)
+{
+	return &s->core;
+}
+
+struct moment server_moment(const struct server *s)
+{
+	return (struct moment){ .now = loop_now(s->loop), .wall = when_wall_ms() };
+}
+
+void server_say(struct server *s, json_t *line)
+{
+	if (!envelope_send(s->out, line))
+		log_debug("stdout took no line");
+}
+
+void server_guard(struct server *s, const struct sockaddr_storage *remote)
+{
+	struct prefix host;
+	uint16_t port;
+
+	if (sockaddr_prefix(remote, &host, &port) != 0)
+		return;
+	for (size_t i = 0; i < s->core.guarded.n; i++)
+		if (prefix_equal(&s->core.guarded.v[i], &host))
+			return;
+	prefix_list_add(&s->core.guarded, &host);
+}
+
+/* Half of the bound: what is under way still fits. */
+static bool has_room(void *arg)
+{
+	const struct server *s = arg;
+
+	return (s->pipeline != NULL ? pipeline_pending(s->pipeline) : line_out_pending(s->out)) < LINE_OUT_MAX / 2;
+}
+
+static void send_lines(struct server *s, json_t *lines)
+{
+	for (size_t i = 0; i < json_array_size(lines); i++) {
+		json_t *line = json_incref(json_array_get(lines, i));
+
+		/* Whoever does not take it now asks with `sync` when he is back. */
+		if (!(s->pipeline != NULL ? pipeline_write(s->pipeline, line) : envelope_send(s->out, line)))
+			log_warning("the ring took no line; it gets everything again when it asks");
+	}
+}
+
+static void arm(struct server *s)
+{
+	int64_t wait = s->core.table.next_due - loop_now(s->loop);
+
+	if (s->core.table.next_due == TABLE_NEVER)
+		loop_timer_stop(s->loop, &s->due);
+	else
+		loop_timer_set(s->loop, &s->due, wait > 0 ? wait : 0);
+}
+
+static void tell_observers(struct server *s, const struct outcome *o)
+{
+	for (size_t i = 0; i < o->n_effects; i++) {
+		const struct effect *e = &o->effects[i];
+
+		for (size_t j = 0; j < s->n_providers && e->kind != EFFECT_HOSTS; j++)
+			if (strcmp(provider_settings(s->providers[j])->name, e->client->provider) == 0)
+				provider_mitigation_changed(s->providers[j], e->client->cuid, e->mid);
+	}
+}
+
+static void answer(struct incoming *in, const struct reply *r)
+{
+	struct response out = {
+		.code = r->code, .dots_cbor = r->dots_cbor, .max_age = r->max_age, .observe = r->observe, .payload = r->payload.data, .payload_len = r->payload.len,
+	};
+
+	incoming_respond(in, &out);
+}
+
+void server_submit(struct server *s, struct outcome *o, struct incoming *in)
+{
+	send_lines(s, o->lines);
+	if (in != NULL)
+		answer(in, &o->reply);
+	tell_observers(s, o);
+	arm(s);
+	outcome_free(o);
+}
+
+struct due { struct server *server; struct moment at; struct outcome o; };
+
+static void one_due(void *arg, struct record *r)
+{
+	struct due *d = arg;
+
+	mitigate_due(&d->server->core, r, d->at, &d->o);
+}
+
+static void on_due(void *arg)
+{
+	struct due d = { .server = arg, .at = server_moment(arg) };
+
+	outcome_init(&d.o);
+	table_run(&d.server->core.table, d.at.now, one_due, &d);
+	server_submit(d.server, &d.o, NULL);
+}
+
+static void on_line(void *arg, char *text, size_t len)
+{
+	struct server *s = arg;
+	struct outcome o;
+	json_t *error;
+
+	outcome_init(&o);
+	error = feedback_line(&s->core, text, len, server_moment(s), &o);
+	if (error != NULL) {
+		log_warning("a line was refused: %s", json_string_value(json_object_get(error, "reason")));
+		server_say(s, error);
+	}
+	server_submit(s, &o, NULL);
+}
+
+static void on_too_long(void *arg, unsigned long number)
+{
+	struct reason why;
+
+	reason_set(&why, REASON_BAD_REQUEST, "", "", "line %lu is longer than %zu bytes", number, LINE_MAX_BYTES);
+	log_warning("%s", why.text);
+	server_say(arg, envelope_error(&why, NULL));
+}
+
+/* The end of stdin ends no serverd. */
+static void on_end(void *arg, int error)
+{
+	(void)arg;
+	if (error != 0)
+		log_warning("stdin: %s", strerror(error));
+}
+
+static int open_ring(struct server *s, const char *command, struct reason *why)
+{
+	static const struct line_in_ops in_ops = { .line = on_line, .too_long = on_too_long, .end = on_end };
+	static const struct pipeline_ops pipe_ops = { .line = on_line, .too_long = on_too_long };
+
+	s->out = line_out_new(s->loop, STDOUT_FILENO);
+	if (s->out == NULL)
+		return reason_set(why, 0, "stdout", "", "%s", strerror(errno));
+	s->in = line_in_new(s->loop, STDIN_FILENO, &in_ops, s);
+	if (s->in == NULL)
+		return reason_set(why, 0, "stdin", "", "%s", strerror(errno));
+	if (command == NULL)
+		return 0;
+	s->pipeline = pipeline_new(s->loop, command, &pipe_ops, s);
+	return s->pipeline != NULL ? 0 : reason_set(why, 0, "exec", "", "cannot be started: %s", strerror(errno));
+}
+
+/* Configured addresses, before anything is dialled; what a name resolves to follows with its session. */
+static void guard_configured(struct server *s)
+{
+	struct prefix p;
+
+	consent_resolvers("/etc/resolv.conf", &s->core.guarded);
+	for (size_t i = 0; i < s->core.settings->n_providers; i++)
+		for (size_t j = 0; j < s->core.settings->providers[i].addresses.n; j++)
+			if (addr_parse(s->core.settings->providers[i].addresses.v[j], &p) == 0)
+				prefix_list_add(&s->core.guarded, &p);
+}
+
+static int open_providers(struct server *s, struct reason *why)
+{
+	s->providers = calloc(s->core.settings->n_providers, sizeof(*s->providers));
+	if (s->providers == NULL)
+		return reason_set(why, 0, "", "", "out of memory");
+	for (size_t i = 0; i < s->core.settings->n_providers; i++) {
+		struct provider *p = provider_new(s, &s->core.settings->providers[i], why);
+
+		if (p == NULL)
+			return -1;
+		s->providers[s->n_providers++] = p;
+	}
+	return 0;
+}
+
+struct server *server_new(struct loop *l, const struct settings *settings, const char *pipeline, struct reason *why)
+{
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		reason_set(why, 0, "", "", "out of memory");
+		return NULL;
+	}
+	s->loop = l;
+	s->core.settings = settings;
+	s->core.room = has_room;
+	s->core.arg = s;
+	table_init(&s->core.table);
+	loop_timer_init(&s->due, on_due, s);
+	guard_configured(s);
+	if (open_ring(s, pipeline, why) != 0 || open_providers(s, why) != 0) {
+		server_free(s, 0);
+		return NULL;
+	}
+	return s;
+}
+
+void server_free(struct server *s, int timeout_ms)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < s->n_providers; i++)
+		provider_free(s->providers[i], true);
+	free(s->providers);
+	loop_timer_stop(s->loop, &s->due);
+	pipeline_free(s->pipeline, timeout_ms);
+	if (s->out != NULL)
+		line_out_flush(s->out, timeout_ms);
+	line_in_free(s->in);
+	line_out_free(s->out);
+	table_free(&s->core.table);
+	prefix_list_free(&s->core.guarded);
+	free(s);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* server - what joins the parts: the providers' requests go in, lines go out when the answer is safe, lines come in, time passes. */
+#ifndef SERVERD_SERVER_H
+#define SERVERD_SERVER_H
+
+#include "base/loop.h"
+#include "core.h"
+#include "link/session.h"
+
+struct server;
+
+/* pipeline: of --exec, or NULL: then stdin and stdout are the ring. NULL with *why. */
+struct server *server_new(struct loop *l, const struct settings *settings, const char *pipeline, struct reason *why);
+/* Says good-bye to the peers and gives the ring timeout_ms to take what is pending. NULL allowed. */
+void server_free(struct server *s, int timeout_ms);
+
+struct loop *server_loop(const struct server *s);
+struct core *server_core(struct server *s);
+struct moment server_moment(const struct server *s);
+
+/* Makes the outcome come true: its lines go out, observers are told, the request is answered. Takes over *o's contents; in may be NULL. */
+void server_submit(struct server *s, struct outcome *o, struct incoming *in);
+/* A session or error line for the user: to stdout. Takes the reference. */
+void server_say(struct server *s, json_t *line);
+/* An address that no request may have blocked without asking. */
+void server_guard(struct server *s, const struct sockaddr_storage *remote);
+
+#endif

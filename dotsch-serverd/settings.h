@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* settings - serverd.conf as structures: the providers, their credentials, their scope and the owner's policy. */
+#ifndef SERVERD_SETTINGS_H
+#define SERVERD_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/conf.h"
+#include "dots/mitigation.h"
+#include "link/tls.h"
+
+#define CALL_HOME_PORT 4647          /* the draft's own suggestion; RFC 9066 leaves it to the two sides */
+
+enum consent_policy { CONSENT_AUTO, CONSENT_ASK };
+
+/* Strings belong to the file (struct conf) and live as long as the configuration. */
+struct provider_config {
+	const char *name;
+	struct text_list addresses;          /* addresses or names, in the file's order */
+	uint16_t port;
+	bool udp, tcp;
+	const char *psk_identity;
+	uint8_t psk_key[TLS_PSK_MAX];
+	size_t psk_key_len;
+	const char *certificate_file, *key_file, *ca_file, *crl_file, *server_name;
+	struct prefix_list scope;            /* sources this provider may name (CH-25) */
+	struct text_list scope_interfaces;
+	struct prefix_list targets;          /* non-routable targets allowed all the same */
+	enum consent_policy consent;
+	unsigned ask_above, ask_above_6;     /* a source prefix shorter than this is never `auto` */
+	struct prefix_list legitimate_sources, legitimate_targets;   /* known good traffic: 4.09 cause 4 at once (CH-32) */
+	unsigned nat_timeout;                /* seconds; the bound of heartbeat-interval (CH-09) */
+	unsigned max_mitigations;            /* of this provider */
+	int64_t max_lifetime;                /* seconds; what -1 is granted unless indefinite */
+	bool indefinite;
+};
+
+struct settings {
+	struct conf *conf;                   /* the file, for -n */
+	unsigned terminating_s;              /* active-but-terminating, RFC 9132, 4.4.4 */
+	unsigned rejected_s;                 /* how long an owner's rejection stands */
+	unsigned consent_s;                  /* an unanswered question ends after this; 0 = never */
+	bool consent_accept;                 /* … with accept instead of reject */
+	const char *state;                   /* NULL: nothing is kept */
+	struct provider_config *providers;
+	size_t n_providers;
+};
+
+/* NULL with *why naming the file's line, option or secret. settings_free wipes the keys; NULL allowed. */
+struct settings *settings_load(const char *path, struct reason *why);
+void settings_free(struct settings *c);
+const struct provider_config *settings_provider(const struct settings *c, const char *name);   /* NULL: not configured */
+
+#endif

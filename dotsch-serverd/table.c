@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "table.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void table_init(struct table *t)
+{
+	memset(t, 0, sizeof(*t));
+	t->next_due = TABLE_NEVER;
+}
+
+static void client_free(struct client *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		record_free(c->v[i]);
+	free(c->v);
+	free(c->provider);
+	free(c->cuid);
+	free(c);
+}
+
+void table_free(struct table *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		client_free(t->v[i]);
+	free(t->v);
+	table_init(t);
+}
+
+/* Room for one more pointer. */
+static bool grow(void **v, size_t n, size_t *cap)
+{
+	size_t want = *cap == 0 ? 8 : *cap * 2;
+	void *p;
+
+	if (n < *cap)
+		return true;
+	p = realloc(*v, want * sizeof(void *));
+	if (p == NULL)
+		return false;
+	*v = p;
+	*cap = want;
+	return true;
+}
+
+static struct client *client_new(const char *provider, const char *cuid)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->provider = strdup(provider);
+	c->cuid = strdup(cuid);
+	if (c->provider == NULL || c->cuid == NULL) {
+		client_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+struct client *table_client(struct table *t, const char *provider, const char *cuid, bool create)
+{
+	struct client *c;
+	size_t same = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		c = t->v[i];
+		if (strcmp(c->provider, provider) != 0)
+			continue;
+		if (strcmp(c->cuid, cuid) == 0)
+			return c;
+		same++;
+	}
+	if (!create || same >= TABLE_MAX_CLIENTS || !grow((void **)&t->v, t->n, &t->cap))
+		return NULL;
+	c = client_new(provider, cuid);
+	if (c != NULL)
+		t->v[t->n++] = c;
+	return c;
+}
+
+/* The place of mid among the client's records: the first that is not smaller. */
+static size_t place(const struct client *c, uint32_t mid)
+{
+	size_t lo = 0, hi = c->n;
+
+	while (lo < hi) {
+		size_t mid_i = lo + (hi - lo) / 2;
+
+		if (c->v[mid_i]->m.mid < mid)
+			lo = mid_i + 1;
+		else
+			hi = mid_i;
+	}
+	return lo;
+}
+
+struct record *client_find(const struct client *c, uint32_t mid)
+{
+	size_t i;
+
+	if (c == NULL)
+		return NULL;
+	i = place(c, mid);
+	return i < c->n && c->v[i]->m.mid == mid ? c->v[i] : NULL;
+}
+
+struct record *table_find(struct table *t, const char *provider, const char *cuid, uint32_t mid)
+{
+	return client_find(table_client(t, provider, cuid, false), mid);
+}
+
+struct record *record_new(struct mitigation *m, uint32_t mid)
+{
+	struct record *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->m = *m;
+	mitigation_init(m);
+	r->m.has_mid = true;
+	r->m.mid = mid;
+	r->life.due = r->life.expires = TABLE_NEVER;
+	r->life.reported = STATUS_IN_PROGRESS;
+	return r;
+}
+
+void record_free(struct record *r)
+{
+	if (r == NULL)
+		return;
+	mitigation_free(&r->m);
+	json_decref(r->hosts);
+	free(r);
+}
+
+int table_insert(struct table *t, struct client *c, struct record *r)
+{
+	size_t i = place(c, r->m.mid);
+
+	assert(i == c->n || c->v[i]->m.mid != r->m.mid);
+	if (!grow((void **)&c->v, c->n, &c->cap))
+		return -1;
+	memmove(&c->v[i + 1], &c->v[i], (c->n - i) * sizeof(*c->v));
+	c->v[i] = r;
+	c->n++;
+	r->client = c;
+	table_changed(t, r);
+	return 0;
+}
+
+struct record *table_take(struct table *t, struct record *r)
+{
+	struct client *c = r->client;
+	size_t i = place(c, r->m.mid);
+
+	assert(i < c->n && c->v[i] == r);
+	memmove(&c->v[i], &c->v[i + 1], (c->n - i - 1) * sizeof(*c->v));
+	c->n--;
+	t->generation++;
+	return r;
+}
+
+void table_changed(struct table *t, struct record *r)
+{
+	r->generation = ++t->generation;
+	if (r->life.due < t->next_due)
+		t->next_due = r->life.due;
+}
+
+void table_run(struct table *t, int64_t now, void (*fn)(void *arg, struct record *r), void *arg)
+{
+	int64_t next = TABLE_NEVER;
+
+	if (now < t->next_due)
+		return;
+	for (size_t i = 0; i < t->n; i++) {
+		struct client *c = t->v[i];
+
+		/* From the end: fn may take the record it is given out. */
+		for (size_t j = c->n; j-- > 0;)
+			if (c->v[j]->life.due <= now)
+				fn(arg, c->v[j]);
+		for (size_t j = 0; j < c->n; j++)
+			if (c->v[j]->life.due < next)
+				next = c->v[j]->life.due;
+	}
+	t->next_due = next;
+}
+
+void life_grant(struct life *l, int64_t lifetime, int64_t now)
+{
+	l->lifetime = lifetime;
+	l->expires = lifetime == LIFETIME_INDEFINITE ? TABLE_NEVER : now + lifetime * 1000;
+	l->due = l->expires;
+}
+
+int64_t life_left(const struct life *l, int64_t now)
+{
+	if (l->expires == TABLE_NEVER)
+		return LIFETIME_INDEFINITE;
+	return l->expires <= now ? 0 : (l->expires - now + 999) / 1000;
+}
+
+enum dots_status life_status(const struct life *l)
+{
+	switch (l->phase) {
+	case PHASE_ACTIVE:
+		return l->pending ? STATUS_IN_PROGRESS : l->reported;
+	case PHASE_TERMINATING:
+		return STATUS_CLIENT_WITHDRAWN;
+	case PHASE_REJECTED:
+	case PHASE_ENDED:
+		return l->ended;
+	}
+	return STATUS_NONE;
+}
+
+bool life_live(const struct life *l)
+{
+	return l->phase == PHASE_ACTIVE || l->phase == PHASE_TERMINATING;
+}
+
+size_t table_count(const struct table *t, const char *provider)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (strcmp(t->v[i]->provider, provider) == 0)
+			for (size_t j = 0; j < t->v[i]->n; j++)
+				n += t->v[i]->v[j]->life.phase != PHASE_ENDED;
+	return n;
+}
+
+bool table_mitigating(const struct table *t, const char *provider)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (strcmp(t->v[i]->provider, provider) == 0)
+			for (size_t j = 0; j < t->v[i]->n; j++)
+				if (life_live(&t->v[i]->v[j]->life) && !t->v[i]->v[j]->life.pending)
+					return true;
+	return false;
+}
+
+void table_each(const struct table *t, void (*fn)(void *arg, struct record *r), void *arg)
+{
+	for (size_t i = 0; i < t->n; i++)
+		for (size_t j = 0; j < t->v[i]->n; j++)
+			fn(arg, t->v[i]->v[j]);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* table - the mitigations by (provider, cuid, mid), their phases and lifetimes. Pure: time is an argument (milliseconds that never step). */
+#ifndef SERVERD_TABLE_H
+#define SERVERD_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "dots/mitigation.h"
+
+#define TABLE_NEVER INT64_MAX
+#define TABLE_MAX_CLIENTS 64         /* cuids of one provider: a peer makes up as many as it likes */
+#define REJECTED_KEPT_S 45           /* beyond the retry-timer (RFC 9132, 4.4.1) */
+#define EPILOGUE_MS 10000            /* how long observers can still read that a mitigation is over: the status may wait 3 s for its turn */
+
+enum phase {
+	PHASE_ACTIVE,                /* wanted: enforced, or waiting for the owner */
+	PHASE_TERMINATING,           /* withdrawn by the client, still enforced (RFC 9132, 4.4.4) */
+	PHASE_REJECTED,              /* the owner, or the traffic, says no; kept so that asking again gets the same answer */
+	PHASE_ENDED,                 /* over; only observers still see it */
+};
+
+/* What changes during a mitigation's life; copied whole to undo a change. */
+struct life {
+	enum phase phase;
+	bool pending;                /* waits for the owner's consent */
+	bool by_owner;               /* a person decided, not the policy */
+	int64_t lifetime;            /* granted: seconds, or LIFETIME_INDEFINITE */
+	int64_t expires;             /* when the lifetime runs out, or TABLE_NEVER */
+	int64_t due;                 /* when something happens by itself, or TABLE_NEVER */
+	unsigned terminating_s;      /* the next active-but-terminating period */
+	uint64_t start;              /* seconds since 1970, 0 = not begun */
+	enum dots_status reported;   /* what the enforcing side last said; STATUS_IN_PROGRESS before */
+	enum dots_status ended;      /* the last word, in PHASE_REJECTED and PHASE_ENDED */
+	enum conflict_cause cause;
+};
+
+struct client {
+	char *provider, *cuid;
+	struct record **v;           /* by mid */
+	size_t n, cap;
+};
+
+struct record {
+	struct client *client;
+	struct mitigation m;         /* as asked, with its mid */
+	struct life life;
+	uint64_t generation;         /* of the last change */
+	uint8_t has_counters;
+	uint64_t counters[COUNTERS];
+	json_t *hosts;               /* the device, for the owner's eyes only (CH-47); NULL = not known */
+	char certainty[16];
+	char note[200];              /* why it was refused or cannot be enforced, for the owner */
+};
+
+struct table {
+	struct client **v;
+	size_t n, cap;
+	uint64_t generation;
+	int64_t next_due;            /* not later than the earliest due of all */
+};
+
+void table_init(struct table *t);
+void table_free(struct table *t);
+
+/* Finds; with create makes a new one. NULL: not there, out of memory, or too many of this provider. */
+struct client *table_client(struct table *t, const char *provider, const char *cuid, bool create);
+struct record *table_find(struct table *t, const char *provider, const char *cuid, uint32_t mid);
+struct record *client_find(const struct client *c, uint32_t mid);
+
+/* Takes m's contents over (m is empty afterwards). NULL out of memory, and m is untouched. */
+struct record *record_new(struct mitigation *m, uint32_t mid);
+void record_free(struct record *r);                          /* NULL allowed */
+/* The table owns r from then on. -1 out of memory. A record of the same mid must be gone. */
+int table_insert(struct table *t, struct client *c, struct record *r);
+/* Out of the table, to the caller. */
+struct record *table_take(struct table *t, struct record *r);
+/* After every change of r->life. */
+void table_changed(struct table *t, struct record *r);
+
+/* Calls fn for each record that is due at `now`; fn must move its due into the future or take it out. Afterwards next_due is exact. */
+void table_run(struct table *t, int64_t now, void (*fn)(void *arg, struct record *r), void *arg);
+
+/* Grants a lifetime from now on. */
+void life_grant(struct life *l, int64_t lifetime, int64_t now);
+/* Seconds left, rounded up; LIFETIME_INDEFINITE; 0 when over. */
+int64_t life_left(const struct life *l, int64_t now);
+/* The status a client reads (RFC 9132, Table 3). */
+enum dots_status life_status(const struct life *l);
+/* In force or waiting to be: what `sync` names, what counts as a mitigation under way. */
+bool life_live(const struct life *l);
+
+size_t table_count(const struct table *t, const char *provider);     /* all but the ended ones */
+bool table_mitigating(const struct table *t, const char *provider);  /* any live one that is not pending: mitigating-config applies */
+/* Every record, in order of client and mid. fn must not change the table's shape. */
+void table_each(const struct table *t, void (*fn)(void *arg, struct record *r), void *arg);
+
+#endif
