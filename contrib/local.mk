@@ -1,1 +1,2 @@
 # Demo, quickstart and integrations.
+include contrib/demo/local.mk
