@@ -32,7 +32,7 @@ struct conf {
 	size_t n_tables;
 };
 
-static void conf_error(cfg_t *cfg, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0))) conf_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	if (conf_why && !*conf_why->text) {
 		char text[256];

@@ -30,7 +30,7 @@ enum log_level log_get_level(void)
 	return log_threshold;
 }
 
-static void log_write(enum log_level level, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0))) log_write(enum log_level level, const char *fmt, va_list ap)
 {
 	static const char *const words[] = { "error", "warning", "info", "debug" };
 	static const char *const prefixes[] = { "<3>", "<4>", "<6>", "<7>" };
