@@ -37,5 +37,19 @@
 #define COAP_DATAGRAM_MAX 1152
 /* NON requests: at most one per 3 s to a peer without an RTT estimate (RFC 8085, RFC 9132 4.4). */
 #define COAP_NON_INTERVAL_MS 3000
+/* Requests of ours under way on one session: a provider that asks a router for a thousand mitigations at once, each one then observed. */
+#define SESSION_MAX_EXCHANGES 4096
+/* Requests of the peer that wait for an answer (each keeps its message): more are told 5.03. */
+#define SESSION_MAX_PENDING 128
+/* CON answers of ours that nobody has acknowledged: each lives 45 s. */
+#define SESSION_MAX_SEPARATE 32
+/* Message IDs remembered per session: what one request per 3 s brings in within EXCHANGE_LIFETIME (247 s) is 82. */
+#define SESSION_MAX_SEEN 96
+/* Observations of one session: a client observes all of its mitigations by one, or some of them each. */
+#define SESSION_MAX_OBSERVERS 256
+/* An answer in blocks, kept for its reader or put together by him: DOTS_MAX_SCOPES mitigations of 60 bytes. */
+#define BLOCK_ANSWER_MAX ((size_t)4 << 20)
+/* Such answers kept per session: mitigations and configuration. */
+#define BLOCK_MAX_KEPT 2
 
 #endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* heartbeat - PUT /.well-known/dots/hb from each side (RFC 9132, 4.7; RFC 9066, 5.2.1), what it tells of the other direction, and loss. */
+#include <string.h>
+
+#include "link/session_private.h"
+
+/* {49: {51: …}}: the one form that a heartbeat's body has. */
+static const uint8_t body_form[] = { 0xa1, 0x18, 49, 0xa1, 0x18, 51 };
+#define BODY_LEN (sizeof body_form + 1)
+#define CBOR_FALSE 0xf4
+#define CBOR_TRUE 0xf5
+
+#define N_PATH 3
+static const char *const path[N_PATH] = { ".well-known", "dots", "hb" };
+
+static int64_t interval_ms(const struct session *s)
+{
+	return (int64_t)s->hb.config.interval_s * 1000;
+}
+
+/* Did we see a heartbeat request of the peer within two intervals? Nobody can say before the first two have passed. */
+static bool peer_is_heard(const struct session *s)
+{
+	int64_t window = 2 * interval_ms(s), now = loop_now(s->loop);
+	return now - s->hb.started < window || (s->hb.peer_seen && now - s->hb.peer_seen <= window);
+}
+
+static void send_one(struct session *s)
+{
+	struct heartbeat *hb = &s->hb;
+	struct message m;
+	struct buf out = { 0 };
+	uint8_t payload[BODY_LEN];
+	uint64_t token = session_random();
+	if (s->transport == TRANSPORT_TCP && !s->csm_seen)
+		return;
+	memcpy(payload, body_form, sizeof body_form);
+	payload[sizeof body_form] = peer_is_heard(s) ? CBOR_TRUE : CBOR_FALSE;
+	message_init(&m);
+	m.code = METHOD_PUT;
+	m.id = hb->id = session_next_id(s);
+	memcpy(m.token, &token, m.token_len = sizeof token);
+	memcpy(hb->token, &token, sizeof token);
+	for (size_t i = 0; i < N_PATH; i++)
+		m.path[m.n_path++] = path[i];
+	m.content_format = CONTENT_FORMAT_DOTS_CBOR;
+	m.payload = payload;
+	m.payload_len = sizeof payload;
+	message_build(s->transport, &m, &out);
+	if (!out.failed)
+		session_send(s, out.data, out.len);
+	hb->pending = true;
+	hb->sent = loop_now(s->loop);
+	buf_free(&out);
+}
+
+/* The next heartbeat; the one before it counts as unanswered if nothing came. May end the session. */
+static void beat(struct session *s)
+{
+	struct heartbeat *hb = &s->hb;
+	if (hb->pending) {
+		hb->unanswered++;
+		if (s->handler->silent)
+			s->handler->silent(s->arg, s, hb->unanswered);
+		if (s->over || !hb->config.interval_s)
+			return;
+	}
+	send_one(s);
+}
+
+/* When the silence is called a loss; INT64_MAX = never. */
+static int64_t loss_at(const struct session *s)
+{
+	const struct heartbeat *hb = &s->hb;
+	if (!hb->config.lose || !hb->config.missing_allowed)
+		return INT64_MAX;
+	int64_t since = s->last_rx > hb->started ? s->last_rx : hb->started;
+	return since + hb->config.missing_allowed * interval_ms(s);
+}
+
+static void arm(struct session *s)
+{
+	int64_t loss = loss_at(s), next = s->hb.due < loss ? s->hb.due : loss;
+	loop_timer_set(s->loop, &s->hb.timer, next - loop_now(s->loop));
+}
+
+static void timer_due(void *arg)
+{
+	struct session *s = arg;
+	int64_t now = loop_now(s->loop);
+	session_hold(s);
+	if (now >= loss_at(s)) {
+		session_down(s, "nothing came from the peer for missing-hb-allowed heartbeat intervals (RFC 9132, 4.7)", false, true);
+	} else {
+		if (now >= s->hb.due) {
+			s->hb.due = now + interval_ms(s);
+			beat(s);
+		}
+		if (!s->over && s->hb.config.interval_s)
+			arm(s);
+	}
+	session_release(s);
+}
+
+void heartbeat_stop(struct session *s)
+{
+	loop_timer_stop(s->loop, &s->hb.timer);
+	s->hb.pending = false;
+	s->hb.unanswered = 0;
+}
+
+void session_heartbeat(struct session *s, const struct heartbeat_config *config)
+{
+	struct heartbeat *hb = &s->hb;
+	if (s->over)
+		return;
+	bool changed = config->interval_s != hb->config.interval_s;
+	hb->config = *config;
+	if (!config->interval_s) {
+		heartbeat_stop(s);
+		return;
+	}
+	if (changed) {
+		loop_timer_init(&hb->timer, timer_due, s);
+		hb->started = loop_now(s->loop);
+		hb->due = hb->started + interval_ms(s);
+	}
+	arm(s);
+}
+
+/* 0 or 1, what it tells of our own heartbeats; -1 with *why. */
+static int check(const struct message *m, struct reason *why)
+{
+	if (m->code != METHOD_PUT)
+		return reason_set(why, CODE(4, 5), "", "RFC 9132, 4.7", "a heartbeat is a PUT, not a %s", code_name(m->code));
+	if (m->n_path != N_PATH || m->n_query)
+		return reason_set(why, REASON_BAD_REQUEST, "Uri-Path", "RFC 9132, 4.7", "a heartbeat's path ends with \"hb\"");
+	if (m->content_format != CONTENT_FORMAT_DOTS_CBOR)
+		return reason_set(why, CODE(4, 15), "Content-Format", "RFC 9132, 10.3", "a heartbeat is application/dots+cbor (271)");
+	if (m->payload_len != BODY_LEN || memcmp(m->payload, body_form, sizeof body_form) || (m->payload[BODY_LEN - 1] | 1) != CBOR_TRUE)
+		return reason_set(why, REASON_BAD_REQUEST, "heartbeat", "RFC 9132, 4.7", "the body of a heartbeat holds peer-hb-status");
+	return m->payload[BODY_LEN - 1] == CBOR_TRUE;
+}
+
+static bool is_heartbeat(const struct message *m)
+{
+	if (m->n_path < N_PATH)
+		return false;
+	for (size_t i = 0; i < N_PATH; i++)
+		if (strcmp(m->path[i], path[i]))
+			return false;
+	return true;
+}
+
+bool heartbeat_request(struct session *s, const struct message *m)
+{
+	struct heartbeat *hb = &s->hb;
+	struct message answer;
+	struct reason why;
+	if (!is_heartbeat(m))
+		return false;
+	int status = check(m, &why);
+	if (status < 0) {
+		incoming_refused(s, m, &why);
+		return true;
+	}
+	s->peer_hb_status = status;
+	hb->peer_seen = loop_now(s->loop);
+	message_init(&answer);
+	answer.code = CODE(2, 4);
+	incoming_answer(s, m, false, &answer);
+	/* Its way out is open now, and so may ours be (CH-10); at least half an interval after the last one, or both sides would answer each other's for ever. */
+	if (hb->config.after_peer && hb->config.interval_s && hb->peer_seen - hb->sent >= interval_ms(s) / 2) {
+		/* An eighth more than the interval: the timer is there for the case that the peer's next one does not come. */
+		hb->due = hb->peer_seen + interval_ms(s) + interval_ms(s) / 8;
+		beat(s);
+		if (!s->over && hb->config.interval_s)
+			arm(s);
+	}
+	return true;
+}
+
+bool heartbeat_response(struct session *s, const struct message *m)
+{
+	struct heartbeat *hb = &s->hb;
+	if (!hb->pending || m->token_len != sizeof hb->token || memcmp(m->token, hb->token, sizeof hb->token))
+		return false;
+	session_ack(s, m);
+	hb->pending = false;
+	if (hb->unanswered) {
+		hb->unanswered = 0;
+		if (s->handler->silent)
+			s->handler->silent(s->arg, s, 0);
+	}
+	return true;
+}
+
+bool heartbeat_reset(struct session *s, uint16_t id)
+{
+	struct message m;
+	if (!s->hb.pending || s->hb.id != id)
+		return false;
+	message_init(&m);
+	memcpy(m.token, s->hb.token, m.token_len = sizeof s->hb.token);
+	return heartbeat_response(s, &m);
+}
