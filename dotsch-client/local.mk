@@ -1,1 +1,25 @@
-# dotsch-client
+# dotsch-client: everything but main.c is a library, so that tests and fuzzers link it.
+noinst_LIBRARIES += %D%/libclient.a
+%C%_libclient_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+%C%_libclient_a_SOURCES = \
+	%D%/agent.c %D%/agent.h \
+	%D%/ask.c %D%/ask.h \
+	%D%/callhome.c %D%/callhome.h \
+	%D%/command.c %D%/command.h \
+	%D%/config.c %D%/config.h \
+	%D%/console.c %D%/console.h \
+	%D%/decode.c %D%/decode.h \
+	%D%/inquiry.c %D%/inquiry.h \
+	%D%/mitigations.c %D%/mitigations.h \
+	%D%/notice.c %D%/notice.h \
+	%D%/peer_command.c %D%/peer_command.h \
+	%D%/peers.c %D%/peers.h \
+	%D%/plan.c \
+	%D%/send.c %D%/send.h \
+	%D%/slots.c %D%/slots.h \
+	%D%/state.c %D%/state.h \
+	%D%/pipe.c %D%/pipe.h \
+	%D%/tell.c %D%/tell.h \
+	%D%/text.c %D%/text.h \
+	%D%/uri.h \
+	%D%/words.c %D%/words.h

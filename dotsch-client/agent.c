@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "callhome.h"
+#include "dots/cuid.h"
+#include "dots/envelope.h"
+#include "inquiry.h"
+#include "link/tls.h"
+#include "mitigations.h"
+#include "tell.h"
+
+static int psk_lookup(void *arg, const char *identity, uint8_t key[TLS_PSK_MAX], size_t *key_len, char owner[254])
+{
+	const struct agent *a = arg;
+	const struct peer *p = peers_by_psk(a->peers, identity);
+	if (!p)
+		return -1;
+	memcpy(key, p->psk_key, p->psk_key_len);
+	*key_len = p->psk_key_len;
+	snprintf(owner, 254, "%s", p->name);
+	return 0;
+}
+
+static int peer_lookup(void *arg, struct identity *id)
+{
+	const struct agent *a = arg;
+	const struct peer *p = peers_by_spki(a->peers, id->spki);
+	if (!p && id->kind == IDENTITY_X509 && *id->name)
+		p = peers_by_certificate(a->peers, id->name);
+	if (!p)
+		return -1;
+	snprintf(id->owner, sizeof id->owner, "%s", p->name);
+	return 0;
+}
+
+static struct tls_bundle *make_bundle(struct agent *a, const struct config *config, struct reason *why)
+{
+	struct tls_config tls;
+	config_tls(config, &tls);
+	tls.psk_lookup = psk_lookup;
+	tls.peer_lookup = peer_lookup;
+	tls.arg = a;
+	return tls_bundle_new(&tls, why);
+}
+
+/* Configured; else the one of former runs, which a renewed certificate must not change; else from our certificate; else a random one (RFC 9132, 4.4.1.1). */
+static int choose_cuid(struct agent *a, struct reason *why)
+{
+	uint8_t digest[32];
+	if (a->config.cuid || *state_cuid(a->state)) {
+		snprintf(a->cuid, sizeof a->cuid, "%s", a->config.cuid ? a->config.cuid : state_cuid(a->state));
+		return 0;
+	}
+	if (!tls_bundle_spki(a->bundle, digest)) {
+		tls_random(digest, sizeof digest);
+		if (!a->config.state)
+			log_warning("neither cuid nor state is configured: this run has a cuid of its own");
+	}
+	cuid_from_digest(digest, a->cuid);
+	return state_set_cuid(a->state, a->cuid, why);
+}
+
+int agent_open(struct agent *a, struct loop *l, const char *config_path, struct reason *why)
+{
+	*a = (struct agent){ .loop = l, .config_path = config_path };
+	if (config_load(config_path, &a->config, why) < 0)
+		return -1;
+	a->peers = peers_new();
+	a->table = table_new();
+	if (!a->peers || !a->table)
+		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
+	if (peers_load(a->peers, a->config.peers_file, why) < 0 || !(a->state = state_open(a->config.state, why)) ||
+	    !(a->bundle = make_bundle(a, &a->config, why)))
+		return -1;
+	return choose_cuid(a, why);
+}
+
+static void tell_listening(struct agent *a)
+{
+	json_t *line = envelope_new("session");
+	json_t *addresses = json_array(), *transports = json_array();
+	for (size_t i = 0; i < a->config.n_addresses; i++)
+		json_array_append_new(addresses, json_string(a->config.addresses[i]));
+	if (a->config.udp)
+		json_array_append_new(transports, json_string("udp"));
+	if (a->config.tcp)
+		json_array_append_new(transports, json_string("tcp"));
+	json_put_string(line, "event", "listening");
+	json_put(line, "addresses", addresses);
+	json_put_int(line, "port", a->config.port);
+	json_put(line, "transports", transports);
+	json_put_string(line, "cuid", a->cuid);
+	json_put_int(line, "peers", (int64_t)peers_count(a->peers));
+	console_tell_all(a, NULL, line);
+}
+
+int agent_listen(struct agent *a, struct reason *why)
+{
+	struct listen_config config = {
+		.addresses = a->config.addresses, .n_addresses = a->config.n_addresses, .port = a->config.port, .udp = a->config.udp, .tcp = a->config.tcp,
+		.bundle = a->bundle, .max_half_open = a->config.max_half_open,
+	};
+	a->listen = listen_new(a->loop, &config, &callhome_ops, a, why);
+	if (!a->listen)
+		return -1;
+	tell_listening(a);
+	return 0;
+}
+
+/* Each running router finds its peer in the new set; whose peer is gone or has another credential is hung up on. */
+static void change_peers(struct agent *a, struct peers *fresh)
+{
+	struct peers *old = a->peers;
+	a->peers = fresh;
+	for (struct router *r = a->routers, *next; r; r = next) {
+		next = r->next;
+		struct peer *was = r->peer, *is = peers_by_name(fresh, r->name);
+		if (r->session && (!is || !was || !peer_same(was, is)))
+			callhome_hang_up(r, is ? "its entry was changed" : "its entry was removed");
+		r->peer = is;
+		if (is)
+			is->router = r;
+	}
+	peers_free(old);
+}
+
+void agent_reload(struct agent *a)
+{
+	struct config config;
+	struct reason why = { 0 };
+	char text[sizeof why.text + 100];
+	struct tls_bundle *bundle = NULL;
+	struct peers *fresh = peers_new();
+	bool ok = config_load(a->config_path, &config, &why) == 0 && fresh && peers_load(fresh, config.peers_file, &why) == 0 &&
+	          (bundle = make_bundle(a, &config, &why));
+	if (!ok) {
+		log_error("reload: %s; everything stays as it was", reason_format(&why, text, sizeof text));
+		console_tell_all(a, NULL, envelope_error(&why, NULL));
+		peers_free(fresh);
+		config_free(&config);
+		return;
+	}
+	/* Sockets stay bound as they are: addresses and port take a restart. */
+	config_free(&a->config);
+	a->config = config;
+	change_peers(a, fresh);
+	tls_bundle_unref(a->bundle);
+	a->bundle = bundle;
+	listen_set_bundle(a->listen, bundle);
+	tell_session(a, "reloaded", NULL, NULL, NULL);
+}
+
+void agent_close(struct agent *a)
+{
+	for (struct router *r = a->routers; r; r = r->next)
+		if (r->session) {
+			session_close(r->session, true);
+			r->session = NULL;
+		}
+	while (a->routers)
+		router_free(a->routers);
+	listen_free(a->listen);
+	tls_bundle_unref(a->bundle);
+	state_close(a->state);
+	table_free(a->table);
+	peers_free(a->peers);
+	config_free(&a->config);
+}
+
+void agent_forget_console(struct agent *a, struct console *c)
+{
+	for (struct router *r = a->routers; r; r = r->next)
+		for (struct entry *e = r->entries; e; e = e->next)
+			if (e->console == c) {
+				e->console = NULL;
+				e->owed = false;
+			}
+	inquiry_forget(a, c);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "callhome.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "inquiry.h"
+#include "send.h"
+#include "tell.h"
+
+#define CONFIG_AGE_S 60              /* RFC 9132, 4.5.4: without a Max-Age the configuration is asked for every 60 s */
+#define CONFIG_FOREVER 4294967295LL
+
+void callhome_heartbeat(struct router *r)
+{
+	if (!r->session)
+		return;
+	const struct sigconf_set *set = r->active ? &r->config.mitigating : &r->config.idle;
+	struct heartbeat_config h = {
+		.interval_s = set->p[SIGCONF_HEARTBEAT_INTERVAL].current,
+		.missing_allowed = set->p[SIGCONF_MISSING_HB_ALLOWED].current,
+		.after_peer = true,          /* CH-10 */
+		.lose = false,               /* CH-11a: a saturated uplink is silent, and is what we are here for */
+	};
+	session_heartbeat(r->session, &h);
+}
+
+static void take_set(struct sigconf_set *to, const struct sigconf_set *from)
+{
+	for (int i = 0; i < SIGCONF_PARAMS; i++)
+		if (from->p[i].has_current)
+			to->p[i] = from->p[i];
+}
+
+static void config_came(struct router *r, const struct response *response, const struct body *body)
+{
+	int64_t age = response->max_age >= 0 ? response->max_age : CONFIG_AGE_S;
+	if (response->code >> 5 == 2 && body->kind == BODY_SIGNAL_CONFIG) {
+		if (body->config.has_mitigating)
+			take_set(&r->config.mitigating, &body->config.mitigating);
+		if (body->config.has_idle)
+			take_set(&r->config.idle, &body->config.idle);
+		callhome_heartbeat(r);
+	}
+	if (age < CONFIG_FOREVER && age > 0)
+		loop_timer_set(r->agent->loop, &r->config_timer, age > 10 ? age * 900 : age * 1000);
+}
+
+/* During an attack the configuration is not asked for again (RFC 9132, 4.5.4). */
+static void config_again(void *arg)
+{
+	struct router *r = arg;
+	struct reason why;
+	if (!r->session)
+		return;
+	if (r->active || callhome_get_config(r, NULL, NULL, &why) < 0)
+		loop_timer_set(r->agent->loop, &r->config_timer, CONFIG_AGE_S * 1000);
+}
+
+int callhome_get_config(struct router *r, struct console *asked, const char *ref, struct reason *why)
+{
+	struct inquiry_request q = { .asked = asked, .ref = ref, .method = "GET", .resource = "config", .answered = config_came };
+	return inquiry_send(r, &q, why);
+}
+
+static void config_set(struct router *r, const struct response *response, const struct body *body)
+{
+	struct reason why;
+	(void)body;
+	/* After a 4.22 the bounds are worth a look, too (RFC 9132, 4.5.2). */
+	if ((response->code >> 5 == 2 || response->code == CODE(4, 22)) && callhome_get_config(r, NULL, NULL, &why) < 0)
+		log_warning("%s: its configuration could not be asked for: %s", r->name, why.text);
+}
+
+int callhome_set_config(struct router *r, struct console *asked, const char *ref, bool has_sid, uint32_t sid, const struct body *values, struct reason *why)
+{
+	/* One rising sequence serves both: a sid must rise over restarts, as a mid must. */
+	if (!has_sid && state_next_mid(r->agent->state, &sid, why) < 0)
+		return -1;
+	struct inquiry_request q = { .asked = asked, .ref = ref, .method = "PUT", .resource = "config", .with_sid = true, .number = sid, .body = values,
+		                     .answered = config_set };
+	return inquiry_send(r, &q, why);
+}
+
+static void peer_request(void *arg, struct session *s, struct incoming *in)
+{
+	struct reason why;
+	(void)arg;
+	(void)s;
+	/* A Call Home client serves heartbeats only. */
+	reason_set(&why, CODE(4, 4), "", "RFC 9066, 4", "this is a Call Home DOTS client: it has no such resource");
+	incoming_refuse(in, &why);
+}
+
+static void peer_render(void *arg, struct session *s, const struct message *registered, struct response *out, struct buf *payload)
+{
+	(void)arg;
+	(void)s;
+	(void)registered;
+	(void)payload;
+	*out = (struct response){ .code = CODE(4, 4), .max_age = -1 };
+}
+
+static void session_over(struct router *r)
+{
+	r->session = NULL;
+	r->silent = false;
+	r->agent->sessions--;
+	loop_timer_stop(r->agent->loop, &r->config_timer);
+}
+
+static void peer_down(void *arg, struct session *s, const char *why, bool orderly, bool lost)
+{
+	struct router *r = arg;
+	char text[300];
+	snprintf(text, sizeof text, "%s%s", why ? why : "the session is over", lost ? " (nothing was heard)" : orderly ? " (closed in good order)" : "");
+	if (r->session != s)
+		return;
+	tell_session(r->agent, "down", r->name, session_channel(s), text);
+	session_over(r);
+}
+
+static void peer_silent(void *arg, struct session *s, unsigned unanswered)
+{
+	struct router *r = arg;
+	const struct sigconf_set *set = r->active ? &r->config.mitigating : &r->config.idle;
+	char text[100];
+	if (unanswered && !r->silent && unanswered >= set->p[SIGCONF_MISSING_HB_ALLOWED].current) {
+		r->silent = true;
+		snprintf(text, sizeof text, "%u heartbeats without an answer; the session is kept", unanswered);
+		tell_session(r->agent, "silent", r->name, session_channel(s), text);
+	} else if (!unanswered && r->silent) {
+		r->silent = false;
+		tell_session(r->agent, "heard", r->name, session_channel(s), "it answers again");
+	}
+}
+
+static const struct session_handler handler = { .request = peer_request, .render = peer_render, .down = peer_down, .silent = peer_silent };
+
+void callhome_hang_up(struct router *r, const char *why)
+{
+	struct session *s = r->session;
+	if (!s)
+		return;
+	tell_session(r->agent, "down", r->name, session_channel(s), why);
+	session_over(r);
+	session_close(s, true);
+}
+
+static void waiting_out(struct router *r)
+{
+	for (struct entry *e = r->entries, *next; e; e = next) {
+		next = e->next;
+		entry_session_up(e);
+	}
+}
+
+static void established(void *arg, struct channel *c)
+{
+	struct agent *a = arg;
+	struct peer *p = peers_by_name(a->peers, c->peer.owner);
+	struct router *r = p ? router_of(a, p) : NULL;
+	struct reason why;
+	if (!r) {
+		tell_refused(a, &c->remote, c->transport, c->peer.name, "it is no peer of ours any more");
+		channel_close(c, true);
+		return;
+	}
+	if (r->session) {
+		char address[64], text[120];
+		snprintf(text, sizeof text, "the same credential called from %s: the newest session counts", sockaddr_format(&c->remote, address));
+		callhome_hang_up(r, text);
+	}
+	r->session = session_new(a->loop, c, ROLE_CLIENT, &handler, r);
+	if (!r->session) {
+		log_error("%s: out of memory for its session", r->name);
+		return;
+	}
+	a->sessions++;
+	tell_session(a, "up", r->name, c, NULL);
+	/* What is asked for goes first: an attack is on. */
+	waiting_out(r);
+	sigconf_defaults(&r->config);
+	loop_timer_init(&r->config_timer, config_again, r);
+	callhome_heartbeat(r);
+	if (callhome_get_config(r, NULL, NULL, &why) < 0)
+		log_warning("%s: its configuration could not be asked for: %s", r->name, why.text);
+}
+
+static void refused(void *arg, const struct sockaddr_storage *remote, enum transport transport, const char *identity, const char *why)
+{
+	tell_refused(arg, remote, transport, identity, why);
+}
+
+const struct listen_ops callhome_ops = { .established = established, .refused = refused };

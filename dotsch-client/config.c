@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "dots/validate.h"
+
+static const struct conf_key listen_keys[] = {
+	{ .name = "address", .type = CONF_LIST },
+	{ .name = "port", .type = CONF_INT, .fallback = "4647", .min = 1, .max = 65535 },
+	{ .name = "transport", .type = CONF_LIST },
+	{ .name = "max-half-open", .type = CONF_INT, .fallback = "0", .min = 0, .max = 1000000 },
+	{ 0 },
+};
+
+static const struct conf_key keys[] = {
+	{ .name = "listen", .type = CONF_SECTION, .keys = listen_keys },
+	{ .name = "cuid", .type = CONF_STRING },
+	{ .name = "peers-file", .type = CONF_STRING },
+	{ .name = "state", .type = CONF_STRING },
+	{ .name = "certificate-file", .type = CONF_STRING },
+	{ .name = "key-file", .type = CONF_STRING },
+	{ .name = "ca-file", .type = CONF_STRING },
+	{ .name = "crl-file", .type = CONF_STRING },
+	{ .name = "ticket-key-file", .type = CONF_STRING },
+	{ .name = "tls-priority", .type = CONF_STRING },
+	{ .name = "external-addresses", .type = CONF_LIST },
+	{ 0 },
+};
+
+static char *file_of(const struct conf_section *s, const char *name, const char *conf_path)
+{
+	const char *value = conf_string(s, name), *slash = strrchr(conf_path, '/');
+	if (!value)
+		return NULL;
+	int folder = slash && *value != '/' ? (int)(slash - conf_path) + 1 : 0;
+	char *out = NULL;
+	if (asprintf(&out, "%.*s%s", folder, conf_path, value) < 0)
+		abort();
+	return out;
+}
+
+static int read_listen(const struct conf_section *s, struct config *out, struct reason *why)
+{
+	static const char *const any[] = { "0.0.0.0", "::" };
+	size_t given = s ? conf_count(s, "address") : 0;
+	out->n_addresses = given ? given : 2;
+	out->addresses = calloc(out->n_addresses, sizeof *out->addresses);
+	if (!out->addresses)
+		return reason_set(why, REASON_BAD_REQUEST, "address", "", "out of memory");
+	for (size_t i = 0; i < out->n_addresses; i++) {
+		struct prefix host;
+		out->addresses[i] = given ? conf_item(s, "address", i) : any[i];
+		if (addr_parse(out->addresses[i], &host) < 0)
+			return reason_set(why, REASON_BAD_REQUEST, "listen.address", "", "%s is not an IP address", out->addresses[i]);
+	}
+	out->port = s ? (uint16_t)conf_int(s, "port") : CALL_HOME_PORT;
+	out->max_half_open = s ? (unsigned)conf_int(s, "max-half-open") : 0;
+	size_t transports = s ? conf_count(s, "transport") : 0;
+	out->udp = out->tcp = transports == 0;
+	for (size_t i = 0; i < transports; i++) {
+		const char *t = conf_item(s, "transport", i);
+		if (!strcmp(t, "udp"))
+			out->udp = true;
+		else if (!strcmp(t, "tcp"))
+			out->tcp = true;
+		else
+			return reason_set(why, REASON_BAD_REQUEST, "listen.transport", "", "%s is neither udp nor tcp", t);
+	}
+	return 0;
+}
+
+static int read_external(const struct conf_section *s, struct config *out, struct reason *why)
+{
+	for (size_t i = 0; i < conf_count(s, "external-addresses"); i++) {
+		const char *text = conf_item(s, "external-addresses", i);
+		struct prefix p;
+		if (prefix_parse(text, true, &p) < 0)
+			return reason_set(why, REASON_BAD_REQUEST, "external-addresses", "", "%s is not a prefix such as 198.51.100.0/26", text);
+		if (prefix_list_add(&out->external, &p) < 0)
+			return reason_set(why, REASON_BAD_REQUEST, "external-addresses", "", "out of memory");
+	}
+	return 0;
+}
+
+int config_load(const char *path, struct config *out, struct reason *why)
+{
+	*out = (struct config){ .conf = conf_load(path, keys, why) };
+	if (!out->conf)
+		return -1;
+	const struct conf_section *s = conf_top(out->conf);
+	out->peers_file = file_of(s, "peers-file", path);
+	out->state = file_of(s, "state", path);
+	out->certificate_file = file_of(s, "certificate-file", path);
+	out->key_file = file_of(s, "key-file", path);
+	out->ca_file = file_of(s, "ca-file", path);
+	out->crl_file = file_of(s, "crl-file", path);
+	out->ticket_key_file = file_of(s, "ticket-key-file", path);
+	out->priority = conf_string(s, "tls-priority");
+	out->cuid = conf_string(s, "cuid");
+	if (!out->peers_file)
+		return reason_set(why, REASON_BAD_REQUEST, "peers-file", "", "%s names no peers-file: nobody could call home", path);
+	if (!out->certificate_file != !out->key_file)
+		return reason_set(why, REASON_BAD_REQUEST, out->key_file ? "certificate-file" : "key-file", "", "certificate-file and key-file go together");
+	if (out->cuid && validate_cuid(out->cuid, why) < 0)
+		return -1;
+	return read_listen(conf_sub(s, "listen", 0), out, why) < 0 || read_external(s, out, why) < 0 ? -1 : 0;
+}
+
+void config_free(struct config *c)
+{
+	free(c->peers_file);
+	free(c->state);
+	free(c->certificate_file);
+	free(c->key_file);
+	free(c->ca_file);
+	free(c->crl_file);
+	free(c->ticket_key_file);
+	free(c->addresses);
+	prefix_list_free(&c->external);
+	conf_free(c->conf);
+	*c = (struct config){ 0 };
+}
+
+void config_tls(const struct config *c, struct tls_config *out)
+{
+	*out = (struct tls_config){
+		.server = true,
+		.certificate_file = c->certificate_file,
+		.key_file = c->key_file,
+		.ca_file = c->ca_file,
+		.crl_file = c->crl_file,
+		.ticket_key_file = c->ticket_key_file,
+		.priority = c->priority,
+	};
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* config - client.conf as dotsch-client understands it. */
+#ifndef CLIENT_CONFIG_H
+#define CLIENT_CONFIG_H
+
+#include <stdio.h>
+
+#include "base/conf.h"
+#include "dots/mitigation.h"
+#include "link/tls.h"
+
+#define CALL_HOME_PORT 4647   /* the draft's own suggestion; RFC 9066 assigns none */
+
+struct config {
+	struct conf *conf;
+	const char **addresses;              /* strings belong to conf */
+	size_t n_addresses;
+	uint16_t port;
+	bool udp, tcp;
+	unsigned max_half_open;              /* 0 = the link layer's own default */
+	const char *cuid, *priority;         /* NULL = not given */
+	/* Owned; a relative name counts from the configuration file's folder. NULL = not given. */
+	char *peers_file, *state, *certificate_file, *key_file, *ca_file, *crl_file, *ticket_key_file;
+	struct prefix_list external;         /* CGN pools, never sources (CH-35) */
+};
+
+/* Fills *out, which config_free empties in any case. 0, or -1 with *why. */
+int config_load(const char *path, struct config *out, struct reason *why);
+void config_free(struct config *c);
+/* The credentials' part. Strings are borrowed from c; look-ups and arg are the caller's to add. */
+void config_tls(const struct config *c, struct tls_config *out);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "notice.h"
+
+#include "base/log.h"
+#include "dots/cbor.h"
+#include "send.h"
+#include "tell.h"
+#include "uri.h"
+
+#define POLL_S 30        /* a peer that does not notify is asked; a registration that was not answered is repeated */
+
+static int64_t now(const struct entry *e)
+{
+	return loop_now(e->router->agent->loop);
+}
+
+static void again_later(struct entry *e)
+{
+	if (e->state != ENTRY_ACTIVE || e->observe_off)
+		return;
+	e->observe_at = now(e) + POLL_S * 1000;
+	entry_arm(e);
+}
+
+/* The peer does not know the request. Lost (its state is gone): ask again with the same mid. Over: it was observed to its end. */
+static void not_there(struct entry *e)
+{
+	if (e->exchange) {
+		again_later(e);
+		return;
+	}
+	if (e->state == ENTRY_ACTIVE && !e->observed && !e->unknown) {
+		log_info("%s does not know mid %u any more: asking again", e->router->name, e->mid);
+		entry_in_force(e, false);
+		e->state = ENTRY_WAITING;
+		e->retry_at = now(e);
+		entry_arm(e);
+		return;
+	}
+	if (e->state == ENTRY_ACTIVE) {
+		struct mitigation m;
+		mitigation_init(&m);
+		m.has_mid = true;
+		m.mid = e->mid;
+		m.status = STATUS_TERMINATED;
+		tell_state(e, &m, e->unknown ? "the peer does not know it" : "the peer has ended it");
+	}
+	entry_paid(e, false);
+	entry_free(e);
+}
+
+static void adopt(struct entry *e, struct mitigation *m)
+{
+	if (!e->unknown)
+		return;
+	mitigation_free(&e->asked);
+	if (mitigation_copy(&e->asked, m) < 0)
+		return;
+	/* What only the server adds is no part of a request. */
+	e->asked.has_mid = e->asked.has_start = e->asked.has_conflict = false;
+	e->asked.status = STATUS_NONE;
+	e->asked.has_counters = 0;
+	e->unknown = false;
+}
+
+static void state_came(struct entry *e, struct mitigation *m)
+{
+	e->observed = true;
+	e->status = m->status;
+	e->has_counters = m->has_counters;
+	for (int i = 0; i < COUNTERS; i++)
+		e->counters[i] = m->counters[i];
+	adopt(e, m);
+	tell_state(e, m, NULL);
+	if (e->state == ENTRY_LEFT)
+		return;
+	if (m->status == STATUS_MITIGATED)
+		entry_paid(e, true);
+	if (m->status == STATUS_TERMINATED || m->status == STATUS_WITHDRAWN) {
+		/* RFC 9066, 5.3.1: a refusal by the owner comes as a notification, too. */
+		if (e->state == ENTRY_ACTIVE) {
+			entry_paid(e, false);
+			entry_over(e);
+		}
+		return;
+	}
+	if (m->lifetime != LIFETIME_ABSENT && e->state == ENTRY_ACTIVE) {
+		int64_t refresh_at = e->refresh_at;
+		entry_lifetime(e, m->lifetime);
+		e->refresh_at = refresh_at;
+		entry_arm(e);
+	}
+}
+
+static void notification(struct entry *e, const struct response *r)
+{
+	struct body body;
+	struct reason why;
+	if (dots_cbor_decode(r->payload, r->payload_len, BODY_RESPONSE, &body, &why) < 0) {
+		char text[sizeof why.text + 100];
+		log_warning("%s: a notification of mid %u cannot be read: %s", e->router->name, e->mid, reason_format(&why, text, sizeof text));
+		return;
+	}
+	for (size_t i = 0; body.kind == BODY_MITIGATION_SCOPE && i < body.n_scope; i++)
+		if (!body.scope[i].has_mid || body.scope[i].mid == e->mid) {
+			state_came(e, &body.scope[i]);
+			break;
+		}
+	body_free(&body);
+}
+
+static void event_came(void *arg, struct exchange *x, enum exchange_event event, const struct response *r)
+{
+	struct entry *e = arg;
+	bool goes_on = event == EXCHANGE_RESPONSE && r->observe && r->code >> 5 == 2;
+	(void)x;
+	if (!goes_on)
+		e->observe = NULL;
+	if (event != EXCHANGE_RESPONSE) {
+		if (event != EXCHANGE_CLOSED)
+			again_later(e);
+		return;
+	}
+	if (r->code >> 5 == 2) {
+		if (!goes_on)
+			again_later(e);
+		notification(e, r);
+	} else if (r->code == CODE(4, 4)) {
+		not_there(e);
+	} else {
+		log_debug("%s: observing mid %u: %u.%02u", e->router->name, e->mid, r->code >> 5, r->code & 31);
+		again_later(e);
+	}
+}
+
+void notice_start(struct entry *e)
+{
+	struct uri uri;
+	struct reason why;
+	if (!e->router->session || e->observe || e->observe_off)
+		return;
+	uri_mitigation(&uri, e->router->cuid, e->mid);
+	struct request request = { .method = METHOD_GET, .path = uri.path, .n_path = uri.n, .observe = 0 };
+	e->observed = false;
+	e->observe = session_request(e->router->session, &request, event_came, e, &why);
+	if (!e->observe)
+		again_later(e);
+}
+
+void notice_stop(struct entry *e)
+{
+	e->observe_off = true;
+	e->observe_at = 0;
+	if (e->observe)
+		exchange_cancel(e->observe);
+	e->observe = NULL;
+	entry_arm(e);
+}

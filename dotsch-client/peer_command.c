@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "peer_command.h"
+
+#include <string.h>
+
+#include "callhome.h"
+#include "dots/json.h"
+#include "mitigations.h"
+#include "send.h"
+#include "tell.h"
+
+static void put_prefixes(json_t *line, const char *name, const struct prefix_list *l)
+{
+	char text[PREFIX_TEXT_MAX];
+	json_t *array = json_array();
+	for (size_t i = 0; i < l->n; i++)
+		json_array_append_new(array, json_string(prefix_format(&l->v[i], text)));
+	json_put(line, name, array);
+}
+
+/* Never the key. */
+static json_t *peer_line(const struct peer *p)
+{
+	const struct router *r = p->router;
+	char spki[65], address[64];
+	unsigned requests = 0;
+	json_t *line = envelope_new("peer");
+	json_put_string(line, "name", p->name);
+	json_put(line, "connected", json_boolean(r && r->session));
+	if (r && r->session) {
+		const struct channel *c = session_channel(r->session);
+		json_put_string(line, "transport", c->transport == TRANSPORT_UDP ? "udp" : "tcp");
+		json_put_string(line, "address", sockaddr_format(&c->remote, address));
+		json_put(line, "silent", json_boolean(r->silent));
+	}
+	for (const struct entry *e = r ? r->entries : NULL; e; e = e->next)
+		requests++;
+	json_put_int(line, "requests", requests);
+	json_put_int(line, "active", r ? r->active : 0);
+	json_put_string(line, "psk-identity", p->psk_identity);
+	json_put_string(line, "certificate-name", p->certificate_name);
+	json_put_string(line, "spki", p->spki ? hex_encode(p->spki, 32, spki) : NULL);
+	put_prefixes(line, "domain", &p->domain);
+	return line;
+}
+
+int peers_command(struct agent *a, struct console *c, const struct envelope *line, struct reason *why)
+{
+	bool connected_only = false;
+	if (json_get_bool(line->json, "connected", &connected_only, why) < 0)
+		return -1;
+	for (size_t i = 0; i < peers_places(a->peers); i++) {
+		const struct peer *p = peers_at(a->peers, i);
+		if (!p || (connected_only && !(p->router && p->router->session)) || (line->to && strcmp(line->to, p->name)))
+			continue;
+		json_t *about = peer_line(p);
+		json_put_string(about, "ref", line->ref);
+		console_tell(c, about);
+	}
+	json_t *sum = envelope_new("peers");
+	json_put_string(sum, "ref", line->ref);
+	json_put_int(sum, "peers", (int64_t)peers_count(a->peers));
+	json_put_int(sum, "connected", a->sessions);
+	json_put_int(sum, "requests", (int64_t)table_count(a->table));
+	console_tell(c, sum);
+	return 0;
+}
+
+static int remove_peer(struct agent *a, const char *name, struct reason *why)
+{
+	struct peer *p = peers_by_name(a->peers, name);
+	if (!p)
+		return reason_set(why, REASON_BAD_REQUEST, "name", "", "there is no peer %s", name);
+	if (p->router) {
+		callhome_hang_up(p->router, "its entry was removed");
+		p->router->peer = NULL;
+	}
+	peers_remove(a->peers, p);
+	return 0;
+}
+
+/* Adds it, or puts it in the place of the one with its name: the session stays when the credentials and the domain stay. */
+static int set_peer(struct agent *a, const json_t *object, const char *name, struct reason *why)
+{
+	struct peers *trial = peers_new();
+	struct peer *draft = trial ? peers_add(trial, object, why) : NULL;
+	struct peer *old = peers_by_name(a->peers, name);
+	struct router *r = old ? old->router : NULL;
+	bool same = draft && old && peer_same(old, draft);
+	peers_free(trial);
+	if (!draft || same)
+		return draft ? 0 : -1;
+	/* A conflict with a third peer must leave the old entry in its place. */
+	json_t *before = NULL;
+	if (old && !(before = peer_describe(old)))
+		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
+	if (old)
+		peers_remove(a->peers, old);
+	struct peer *p = peers_add(a->peers, object, why);
+	struct peer *now = p ? p : before ? peers_add(a->peers, before, NULL) : NULL;
+	json_decref(before);
+	if (r)
+		r->peer = now;
+	if (now && r)
+		now->router = r;
+	if (p && r)
+		callhome_hang_up(r, "its entry was changed");
+	if (p && !r)
+		router_adopt(a, p);
+	return p ? 0 : -1;
+}
+
+int peer_command(struct agent *a, struct console *c, const struct envelope *line, struct reason *why)
+{
+	const char *action = "set", *name = NULL;
+	if (json_get_string(line->json, "action", 16, &action, why) < 0 || json_get_string(line->json, "name", PEER_NAME_MAX, &name, why) < 0)
+		return -1;
+	if (!name)
+		return reason_set(why, REASON_BAD_REQUEST, "name", "", "which peer?");
+	bool adds = !strcmp(action, "add");
+	if (!strcmp(action, "remove")) {
+		if (remove_peer(a, name, why) < 0)
+			return -1;
+	} else if (!adds && strcmp(action, "set")) {
+		return reason_set(why, REASON_BAD_REQUEST, "action", "", "must be add, set or remove");
+	} else if (adds && peers_by_name(a->peers, name)) {
+		return reason_set(why, REASON_BAD_REQUEST, "name", "", "there is a peer %s already", name);
+	} else if (set_peer(a, line->json, name, why) < 0) {
+		return -1;
+	}
+	struct peer *p = peers_by_name(a->peers, name);
+	json_t *about = p ? peer_line(p) : envelope_new("peer");
+	if (!p) {
+		json_put_string(about, "name", name);
+		json_put(about, "removed", json_true());
+	}
+	json_put_string(about, "ref", line->ref);
+	console_tell(c, about);
+	return 0;
+}
+
+static const char *const states[] = {
+	[ENTRY_WAITING] = "waiting", [ENTRY_ASKING] = "asking", [ENTRY_ACTIVE] = "active", [ENTRY_LEAVING] = "leaving", [ENTRY_LEFT] = "over",
+};
+
+static json_t *request_line(const struct entry *e, int64_t now)
+{
+	struct mitigation m = e->asked;      /* borrowed */
+	json_t *line = envelope_new("request");
+	json_put_string(line, "ref", *e->ref ? e->ref : NULL);
+	json_put_string(line, "peer", e->router->name);
+	json_put_string(line, "cuid", e->router->cuid);
+	json_put_int(line, "mid", e->mid);
+	json_put_string(line, "state", states[e->state]);
+	json_put(line, "connected", json_boolean(e->router->session != NULL));
+	json_put(line, "keep", json_boolean(e->keep));
+	json_put_string(line, "status", dots_status_label(e->status));
+	m.lifetime = e->expires_at ? (e->expires_at - now + 999) / 1000 : LIFETIME_INDEFINITE;
+	m.status = e->status;
+	m.has_counters = e->has_counters;
+	memcpy(m.counters, e->counters, sizeof m.counters);
+	json_put_int(line, "lifetime", m.lifetime);
+	dots_json_write_mitigation(&m, line);
+	return line;
+}
+
+int requests_command(struct agent *a, struct console *c, const struct envelope *line, struct reason *why)
+{
+	(void)why;
+	for (const struct router *r = a->routers; r; r = r->next)
+		for (const struct entry *e = r->entries; e; e = e->next)
+			if (line->type == LINE_WATCH || e->state == ENTRY_WAITING || (e->state == ENTRY_LEAVING && !r->session))
+				console_tell(c, request_line(e, loop_now(a->loop)));
+	json_t *sum = envelope_new("requests");
+	json_put_string(sum, "ref", line->ref);
+	json_put_int(sum, "requests", (int64_t)table_count(a->table));
+	console_tell(c, sum);
+	return 0;
+}

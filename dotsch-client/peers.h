@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* peers - the routers of a provider: who may call home, by which credential, and which prefixes are theirs (peers.jsonl). */
+#ifndef CLIENT_PEERS_H
+#define CLIENT_PEERS_H
+
+#include "base/json.h"
+#include "dots/mitigation.h"
+
+struct router;
+
+/* One customer. Owned by the set; the strings and the prefixes are part of its memory and never change. */
+struct peer {
+	const char *name;
+	const char *psk_identity;            /* NULL = none */
+	const char *certificate_name;        /* NULL = none; compared without regard to case */
+	const uint8_t *psk_key;
+	const uint8_t *spki;                 /* SHA-256 of its SubjectPublicKeyInfo; NULL = none */
+	uint8_t psk_key_len;
+	uint32_t number;                     /* its place in the set */
+	struct prefix_list domain;           /* CH-15: the sources that may be named to it */
+	struct router *router;               /* what the agent keeps of it once it has called or is named; not the set's */
+};
+
+struct peers;
+
+struct peers *peers_new(void);               /* NULL when out of memory */
+void peers_free(struct peers *s);            /* NULL allowed */
+size_t peers_count(const struct peers *s);
+/* The i-th place; NULL where one was removed. Places run from 0 to peers_places - 1. */
+struct peer *peers_at(const struct peers *s, size_t i);
+size_t peers_places(const struct peers *s);
+
+/* Adds the peer that the object describes; a name, a credential or a prefix that another peer has already is refused. NULL with *why. */
+struct peer *peers_add(struct peers *s, const json_t *object, struct reason *why);
+void peers_remove(struct peers *s, struct peer *p);
+/* Every line of the file; the first bad one ends it. 0, or -1 with *why naming file and line. */
+int peers_load(struct peers *s, const char *path, struct reason *why);
+
+struct peer *peers_by_name(const struct peers *s, const char *name);
+struct peer *peers_by_psk(const struct peers *s, const char *identity);
+struct peer *peers_by_certificate(const struct peers *s, const char *name);
+struct peer *peers_by_spki(const struct peers *s, const uint8_t spki[32]);
+/* The longest prefix that contains the source; NULL when it is in nobody's domain. */
+struct peer *peers_by_source(const struct peers *s, const struct prefix *source);
+/* The object that makes this peer again, its key included: never for output. NULL when out of memory. */
+json_t *peer_describe(const struct peer *p);
+/* The same credentials and the same domain? A reload leaves such a peer alone. */
+bool peer_same(const struct peer *a, const struct peer *b);
+
+#endif

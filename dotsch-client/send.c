@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "send.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "dots/cbor.h"
+#include "dots/cuid.h"
+#include "link/tls.h"
+#include "notice.h"
+#include "tell.h"
+#include "uri.h"
+
+#define RETRY_S 60                   /* Max-Age of a 5.03 without one (RFC 7252, 5.10.5) */
+#define LEFT_S 310                   /* active-but-terminating lasts 300 s at most (RFC 9132, 4.4.4) */
+#define EXPIRY_GRACE_MS 5000         /* the peer's own countdown began later than ours; its word comes first */
+#define CUID_RETRIES 3
+#define WHEN_CONNECTED (-1)          /* of refresh_at */
+
+static void send_put(struct entry *e, enum attack_status attack);
+static void send_delete(struct entry *e);
+
+static int64_t now(const struct entry *e)
+{
+	return loop_now(e->router->agent->loop);
+}
+
+static bool kept(const struct entry *e)
+{
+	return e->keep && e->state != ENTRY_LEAVING && e->state != ENTRY_LEFT;
+}
+
+/* The peer's answer is there; a console that waits for the block goes on waiting when it was a good one. */
+static void answered(struct entry *e, bool good)
+{
+	if (!good || !e->await_block)
+		entry_paid(e, good);
+}
+
+static void drop(struct entry *e, bool good)
+{
+	entry_paid(e, good);
+	entry_free(e);
+}
+
+static void expire(struct entry *e)
+{
+	switch (e->state) {
+	case ENTRY_WAITING:
+	case ENTRY_ASKING:
+		tell_word(e, TOLD_EXPIRED, "its lifetime ended before %s answered", e->router->name);
+		drop(e, false);
+		return;
+	case ENTRY_ACTIVE: {
+		struct mitigation m;
+		mitigation_init(&m);
+		m.has_mid = true;
+		m.mid = e->mid;
+		m.status = STATUS_TERMINATED;
+		tell_state(e, &m, "its lifetime has ended");
+		drop(e, e->status == STATUS_MITIGATED);
+		return;
+	}
+	case ENTRY_LEAVING:
+		tell_word(e, TOLD_WITHDRAWN, "its lifetime has ended, so %s has dropped it by itself", e->router->name);
+		drop(e, true);
+		return;
+	case ENTRY_LEFT:
+		drop(e, true);
+	}
+}
+
+static void due(void *arg)
+{
+	struct entry *e = arg;
+	int64_t t = now(e);
+	if (e->expires_at && t >= e->expires_at && !kept(e)) {
+		expire(e);
+		return;
+	}
+	if (e->observe_at && t >= e->observe_at) {
+		e->observe_at = 0;
+		notice_start(e);
+	}
+	bool retry = e->retry_at > 0 && t >= e->retry_at, refresh = e->refresh_at > 0 && t >= e->refresh_at;
+	if (retry)
+		e->retry_at = 0;
+	if (refresh)
+		e->refresh_at = e->router->session ? 0 : WHEN_CONNECTED;
+	if (e->router->session && !e->exchange) {
+		if (refresh && e->state == ENTRY_ACTIVE) {
+			entry_refresh(e, ATTACK_STATUS_NONE);
+			return;   /* it may have freed the entry */
+		}
+		if (retry && e->state == ENTRY_WAITING) {
+			send_put(e, ATTACK_STATUS_NONE);
+			return;
+		}
+		if (retry && e->state == ENTRY_LEAVING)
+			send_delete(e);
+	}
+	entry_arm(e);
+}
+
+void entry_arm(struct entry *e)
+{
+	int64_t at[] = { kept(e) ? 0 : e->expires_at, e->retry_at, e->refresh_at, e->observe_at }, first = 0;
+	for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+		if (at[i] > 0 && (!first || at[i] < first))
+			first = at[i];
+	e->timer.cb = due;
+	e->timer.arg = e;
+	if (first)
+		loop_timer_set(e->router->agent->loop, &e->timer, first - now(e));
+	else
+		loop_timer_stop(e->router->agent->loop, &e->timer);
+}
+
+void entry_lifetime(struct entry *e, int64_t lifetime)
+{
+	e->expires_at = lifetime == LIFETIME_INDEFINITE ? 0 : now(e) + lifetime * 1000 + (e->state == ENTRY_ACTIVE ? EXPIRY_GRACE_MS : 0);
+	/* A quarter of the time, and at most five minutes, is left for the refresh to get through a saturated link. */
+	int64_t margin = lifetime / 4 < 300 ? lifetime / 4 : 300;
+	e->refresh_at = e->keep && e->state == ENTRY_ACTIVE && lifetime != LIFETIME_INDEFINITE ? now(e) + (lifetime - margin) * 1000 : 0;
+	entry_arm(e);
+}
+
+/* What is left of the lifetime asked for, in seconds. */
+static int64_t lifetime_left(const struct entry *e)
+{
+	if (e->keep || !e->expires_at || e->asked.lifetime == LIFETIME_INDEFINITE)
+		return e->asked.lifetime;
+	int64_t left = (e->expires_at - now(e) - (e->state == ENTRY_ACTIVE ? EXPIRY_GRACE_MS : 0) + 999) / 1000;
+	return left < 1 ? 1 : left;
+}
+
+static void wait_told(struct entry *e, int64_t retry_at, const char *why)
+{
+	char until[64] = "";
+	e->state = e->state == ENTRY_LEAVING ? ENTRY_LEAVING : ENTRY_WAITING;
+	e->retry_at = retry_at;
+	if (!kept(e) && e->expires_at)
+		snprintf(until, sizeof until, ", at most %" PRId64 " s", (e->expires_at - now(e)) / 1000);
+	tell_word(e, TOLD_WAITING, "%s%s", why, until);
+	entry_arm(e);
+}
+
+/* A request whose answer cannot come any more, or has not come yet: CH-11a asks us to go on all the same. */
+static void unanswered(struct entry *e, enum exchange_event event)
+{
+	if (event == EXCHANGE_CLOSED) {
+		if (e->state == ENTRY_ASKING)
+			e->state = ENTRY_WAITING;
+		if (e->state == ENTRY_ACTIVE && e->keep)
+			e->refresh_at = WHEN_CONNECTED;
+		entry_arm(e);
+		return;
+	}
+	tell_word(e, TOLD_UNANSWERED, event == EXCHANGE_TIMEOUT ? "%s has not answered; the request is repeated" : "%s has reset the request; it is repeated", e->router->name);
+	if (!e->await_block)
+		entry_paid(e, false);
+	int64_t again = now(e) + (event == EXCHANGE_TIMEOUT ? 0 : RETRY_S * 1000);
+	if (e->state == ENTRY_ACTIVE) {
+		e->refresh_at = e->keep ? again : 0;
+	} else {
+		if (e->state == ENTRY_ASKING)
+			e->state = ENTRY_WAITING;
+		e->retry_at = again;
+	}
+	entry_arm(e);
+}
+
+/* RFC 9132, 4.4.1: our cuid is somebody else's there. A random one, for this peer. */
+static void new_cuid(struct entry *e)
+{
+	uint8_t random[32];
+	tls_random(random, sizeof random);
+	cuid_from_digest(random, e->router->cuid);
+	log_warning("%s: another client uses our cuid; asking again as %s", e->router->name, e->router->cuid);
+	e->cuid_retries++;
+	e->state = ENTRY_WAITING;
+	send_put(e, ATTACK_STATUS_NONE);
+}
+
+/* The peer deletes older requests that this one overlaps (RFC 9132, 4.4.1; design rule 1 for what overlaps). */
+static void replaces(struct entry *e)
+{
+	char text[40];
+	snprintf(text, sizeof text, "replaced by mid %" PRIu32, e->mid);
+	for (struct entry *old = e->router->entries, *next; old; old = next) {
+		next = old->next;
+		if (old == e || old->mid >= e->mid || old->state != ENTRY_ACTIVE || old->unknown || !mitigation_overlap(&old->asked, &e->asked))
+			continue;
+		struct mitigation m;
+		mitigation_init(&m);
+		m.has_mid = true;
+		m.mid = old->mid;
+		m.status = STATUS_TERMINATED;
+		tell_state(old, &m, text);
+		drop(old, true);
+	}
+}
+
+static void accepted(struct entry *e, const struct body *body)
+{
+	const struct mitigation *m = body->kind == BODY_MITIGATION_SCOPE && body->n_scope == 1 ? &body->scope[0] : NULL;
+	bool first = e->state == ENTRY_ASKING;
+	e->state = ENTRY_ACTIVE;
+	e->retry_at = 0;
+	entry_in_force(e, true);
+	/* RFC 9132, 4.4.1: the answer gives the lifetime that holds. */
+	entry_lifetime(e, m && m->lifetime != LIFETIME_ABSENT ? m->lifetime : lifetime_left(e));
+	if (first)
+		replaces(e);
+	if (m && m->status)
+		e->status = m->status;
+	if (e->status == STATUS_MITIGATED)
+		entry_paid(e, true);
+	else
+		answered(e, true);
+	notice_start(e);
+}
+
+static void put_answered(struct entry *e, const struct response *r)
+{
+	struct body body;
+	int64_t max_age = r->max_age >= 0 ? r->max_age : RETRY_S;
+	/* RFC 9066, 5.2.2: a redirect by 5.03 is dropped silently; the request stays unanswered. */
+	if (r->code == CODE(5, 3) && r->dots_cbor) {
+		log_debug("%s: a 5.03 with a redirect was dropped", e->router->name);
+		e->state = e->state == ENTRY_ACTIVE ? ENTRY_ACTIVE : ENTRY_WAITING;
+		*(e->state == ENTRY_ACTIVE ? &e->refresh_at : &e->retry_at) = now(e) + max_age * 1000;
+		entry_arm(e);
+		return;
+	}
+	tell_entry_answer(e, "PUT", r, &body);
+	enum conflict_cause cause = body.kind == BODY_MITIGATION_SCOPE && body.n_scope && body.scope[0].has_conflict ? body.scope[0].conflict.cause : CONFLICT_CAUSE_NONE;
+	if (r->code >> 5 == 2) {
+		accepted(e, &body);
+	} else if (r->code == CODE(5, 3) && e->state != ENTRY_ACTIVE) {
+		char why[80];
+		snprintf(why, sizeof why, "the peer is busy; the request is sent again in %" PRId64 " s", max_age);
+		wait_told(e, now(e) + max_age * 1000, why);
+	} else if (r->code == CODE(4, 9) && cause == CONFLICT_CUID_COLLISION && e->state == ENTRY_ASKING && e->cuid_retries < CUID_RETRIES) {
+		new_cuid(e);
+	} else if (e->state == ENTRY_ACTIVE) {
+		/* A refresh was refused: what is in force runs to its end. */
+		e->refresh_at = r->code == CODE(5, 3) && e->keep ? now(e) + max_age * 1000 : 0;
+		e->keep = e->keep && r->code == CODE(5, 3);
+		entry_paid(e, false);
+		entry_arm(e);
+	} else {
+		drop(e, false);
+	}
+	body_free(&body);
+}
+
+static void put_event(void *arg, struct exchange *x, enum exchange_event event, const struct response *r)
+{
+	struct entry *e = arg;
+	(void)x;
+	e->exchange = NULL;
+	if (event == EXCHANGE_RESPONSE)
+		put_answered(e, r);
+	else
+		unanswered(e, event);
+}
+
+static void delete_event(void *arg, struct exchange *x, enum exchange_event event, const struct response *r)
+{
+	struct entry *e = arg;
+	struct body body;
+	(void)x;
+	e->exchange = NULL;
+	if (event != EXCHANGE_RESPONSE) {
+		unanswered(e, event);
+		return;
+	}
+	if (r->code == CODE(5, 3) && r->dots_cbor) {
+		e->retry_at = now(e) + RETRY_S * 1000;
+		entry_arm(e);
+		return;
+	}
+	tell_entry_answer(e, "DELETE", r, &body);
+	body_free(&body);
+	if (r->code == CODE(5, 3)) {
+		wait_told(e, now(e) + (r->max_age >= 0 ? r->max_age : RETRY_S) * 1000, "the peer is busy; the withdrawal is sent again");
+		return;
+	}
+	entry_paid(e, r->code >> 5 == 2);
+	entry_over(e);
+}
+
+/* A request that cannot be sent at all: too large for the peer, or no memory. */
+static void not_sent(struct entry *e, const struct reason *why)
+{
+	char text[sizeof why->text + 100];
+	tell_word(e, TOLD_REFUSED, "it could not be sent: %s", reason_format(why, text, sizeof text));
+	drop(e, false);
+}
+
+static void send_put(struct entry *e, enum attack_status attack)
+{
+	struct mitigation m = e->asked;      /* borrowed, for the two members that differ */
+	struct body body;
+	struct buf payload = { 0 };
+	struct uri uri;
+	struct reason why = { .text = "out of memory" };
+	m.lifetime = lifetime_left(e);
+	m.attack_status = attack;
+	body_init(&body);
+	body.kind = BODY_MITIGATION_SCOPE;
+	body.scope = &m;
+	body.n_scope = 1;
+	dots_cbor_encode(&body, &payload);
+	uri_mitigation(&uri, e->router->cuid, e->mid);
+	struct request request = {
+		.method = METHOD_PUT, .path = uri.path, .n_path = uri.n, .observe = -1, .if_match_empty = attack != ATTACK_STATUS_NONE,
+		.payload = payload.data, .payload_len = payload.len,
+	};
+	if (!payload.failed)
+		e->exchange = session_request(e->router->session, &request, put_event, e, &why);
+	buf_free(&payload);
+	if (!e->exchange) {
+		not_sent(e, &why);
+		return;
+	}
+	e->sent = true;
+	e->retry_at = 0;
+	if (e->state != ENTRY_ACTIVE)
+		e->state = ENTRY_ASKING;
+	entry_arm(e);
+}
+
+static void send_delete(struct entry *e)
+{
+	struct uri uri;
+	struct reason why = { .text = "out of memory" };
+	uri_mitigation(&uri, e->router->cuid, e->mid);
+	struct request request = { .method = METHOD_DELETE, .path = uri.path, .n_path = uri.n, .observe = -1 };
+	e->exchange = session_request(e->router->session, &request, delete_event, e, &why);
+	if (!e->exchange)
+		not_sent(e, &why);
+}
+
+void entry_start(struct entry *e)
+{
+	char why[PEER_NAME_MAX + 80];
+	if (e->router->session) {
+		entry_lifetime(e, e->asked.lifetime);
+		send_put(e, ATTACK_STATUS_NONE);
+		return;
+	}
+	entry_lifetime(e, e->asked.lifetime);
+	snprintf(why, sizeof why, "%s is not connected; the request waits until it calls home", e->router->name);
+	wait_told(e, 0, why);
+}
+
+void entry_session_up(struct entry *e)
+{
+	if (e->exchange)
+		return;
+	if (e->state == ENTRY_WAITING) {
+		if (e->retry_at <= now(e))
+			send_put(e, ATTACK_STATUS_NONE);
+		return;
+	}
+	if (e->state == ENTRY_LEAVING) {
+		send_delete(e);
+		return;
+	}
+	if (e->state == ENTRY_ACTIVE || e->state == ENTRY_LEFT)
+		notice_start(e);
+	if (e->state == ENTRY_ACTIVE && e->refresh_at == WHEN_CONNECTED)
+		entry_refresh(e, ATTACK_STATUS_NONE);
+}
+
+void entry_refresh(struct entry *e, enum attack_status attack)
+{
+	if (!e->router->session) {
+		e->refresh_at = WHEN_CONNECTED;
+		return;
+	}
+	if (e->exchange)
+		exchange_cancel(e->exchange);
+	e->exchange = NULL;
+	send_put(e, attack);
+}
+
+void entry_withdraw(struct entry *e)
+{
+	char why[PEER_NAME_MAX + 80];
+	if (e->exchange)
+		exchange_cancel(e->exchange);
+	e->exchange = NULL;
+	e->keep = false;
+	e->retry_at = e->refresh_at = 0;
+	if (!e->sent) {
+		tell_word(e, TOLD_WITHDRAWN, "it had not been sent yet");
+		drop(e, true);
+		return;
+	}
+	e->state = ENTRY_LEAVING;
+	if (e->router->session) {
+		send_delete(e);
+		return;
+	}
+	snprintf(why, sizeof why, "%s is not connected; the withdrawal waits until it calls home", e->router->name);
+	wait_told(e, 0, why);
+}
+
+void entry_over(struct entry *e)
+{
+	entry_in_force(e, false);
+	e->state = ENTRY_LEFT;
+	e->keep = false;
+	e->retry_at = e->refresh_at = 0;
+	e->expires_at = now(e) + LEFT_S * 1000;
+	entry_arm(e);
+}

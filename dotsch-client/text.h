@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* text - one line of ours as a person reads it. */
+#ifndef CLIENT_TEXT_H
+#define CLIENT_TEXT_H
+
+#include "base/buf.h"
+#include "base/json.h"
+
+/* Appends it without a line feed; nothing at all for what is of no interest to people. */
+void text_of_line(const json_t *line, bool colours, struct buf *out);
+/* "1.2k", "35M": a count for people. Returns out. */
+char *text_count(uint64_t n, char out[16]);
+
+#endif
