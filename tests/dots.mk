@@ -1,7 +1,11 @@
 # Tests of lib/dots.
-DOTS_TESTS = tests/unit/test_dots_json tests/unit/test_envelope tests/unit/test_mitigation tests/unit/test_validate
+DOTS_TESTS = tests/unit/test_cbor tests/unit/test_dots_json tests/unit/test_envelope tests/unit/test_mitigation tests/unit/test_portset tests/unit/test_sigconf tests/unit/test_validate
 check_PROGRAMS += $(DOTS_TESTS)
 TESTS += $(DOTS_TESTS)
+EXTRA_DIST += tests/golden/cbor.jsonl
+tests_unit_test_cbor_SOURCES = tests/unit/test_cbor.c
+tests_unit_test_cbor_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_cbor_LDADD = $(DOTS_LIBS) $(CBOR_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_dots_json_SOURCES = tests/unit/test_dots_json.c
 tests_unit_test_dots_json_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_dots_json_LDADD = $(DOTS_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
@@ -11,6 +15,12 @@ tests_unit_test_envelope_LDADD = $(DOTS_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_mitigation_SOURCES = tests/unit/test_mitigation.c
 tests_unit_test_mitigation_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_mitigation_LDADD = $(DOTS_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_portset_SOURCES = tests/unit/test_portset.c
+tests_unit_test_portset_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_portset_LDADD = $(DOTS_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_sigconf_SOURCES = tests/unit/test_sigconf.c
+tests_unit_test_sigconf_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_sigconf_LDADD = $(DOTS_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_validate_SOURCES = tests/unit/test_validate.c
 tests_unit_test_validate_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_validate_LDADD = $(DOTS_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)

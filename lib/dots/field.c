@@ -109,6 +109,16 @@ int field_range(const struct range_names *names, uint64_t lower, uint64_t upper,
 	return 0;
 }
 
+struct target_lists mitigation_targets(struct mitigation *m)
+{
+	return (struct target_lists){ &m->target_prefix, &m->target_port, &m->target_protocol, &m->target_fqdn, &m->target_uri, &m->alias_name };
+}
+
+struct target_lists conflict_targets(struct conflict *c)
+{
+	return (struct target_lists){ &c->target_prefix, &c->target_port, &c->target_protocol, &c->target_fqdn, &c->target_uri, &c->alias_name };
+}
+
 const char *sigconf_param_name(enum sigconf_param p)
 {
 	return param_names[p];

@@ -45,6 +45,16 @@ struct range_names {
 extern const struct range_names range_target_port, range_source_port, range_source_icmp_type;
 int field_range(const struct range_names *names, uint64_t lower, uint64_t upper, struct reason *why);
 
+/* What a mitigation and a conflict-scope have in common. */
+struct target_lists {
+	struct prefix_list *prefix;
+	struct range_list *port;
+	struct protocol_list *protocol;
+	struct text_list *fqdn, *uri, *alias;
+};
+struct target_lists mitigation_targets(struct mitigation *m);
+struct target_lists conflict_targets(struct conflict *c);
+
 /* "heartbeat-interval" and so on. */
 const char *sigconf_param_name(enum sigconf_param p);
 /* True for ack-timeout and ack-random-factor, which are decimal64. */

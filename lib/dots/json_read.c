@@ -145,14 +145,7 @@ static int read_label(const json_t *object, struct field f, const struct labels 
 	return 1;
 }
 
-struct targets {
-	struct prefix_list *prefix;
-	struct range_list *port;
-	struct protocol_list *protocol;
-	struct text_list *fqdn, *uri, *alias;
-};
-
-static int read_targets(const json_t *o, struct targets t, struct reason *why)
+static int read_targets(const json_t *o, struct target_lists t, struct reason *why)
 {
 	if (json_read_prefixes(o, (struct field){ "target-prefix", SECTION_REQUEST }, t.prefix, why) < 0 ||
 	    read_ranges(o, "target-port-range", &range_target_port, t.port, why) < 0 || read_protocols(o, t.protocol, why) < 0 ||
@@ -203,8 +196,7 @@ static int read_conflict(const json_t *entry, struct mitigation *m, struct reaso
 	got = json_get_container(o, "conflict-scope", JSON_OBJECT, &scope, why);
 	if (got <= 0)
 		return got < 0 ? json_section(why, SECTION_STATUS) : 0;
-	struct targets t = { &c->target_prefix, &c->target_port, &c->target_protocol, &c->target_fqdn, &c->target_uri, &c->alias_name };
-	if (read_targets(scope, t, why) < 0 || read_acls(scope, c, why) < 0 || (got = json_read_u32(scope, (struct field){ "mid", SECTION_STATUS }, &c->mid, why)) < 0)
+	if (read_targets(scope, conflict_targets(c), why) < 0 || read_acls(scope, c, why) < 0 || (got = json_read_u32(scope, (struct field){ "mid", SECTION_STATUS }, &c->mid, why)) < 0)
 		return -1;
 	c->has_mid = got;
 	return 0;
@@ -263,8 +255,7 @@ static int read_state(const json_t *o, struct mitigation *m, struct reason *why)
 
 int json_read_mitigation(const json_t *entry, struct mitigation *m, struct reason *why)
 {
-	struct targets t = { &m->target_prefix, &m->target_port, &m->target_protocol, &m->target_fqdn, &m->target_uri, &m->alias_name };
-	if (read_targets(entry, t, why) < 0)
+	if (read_targets(entry, mitigation_targets(m), why) < 0)
 		return -1;
 	int64_t lifetime;
 	int got = json_get_i64(entry, "lifetime", INT64_MIN, INT64_MAX, &lifetime, why);
