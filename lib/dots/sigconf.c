@@ -33,7 +33,7 @@ static const char *value_text(enum sigconf_param p, uint32_t v, char out[16])
 	return out;
 }
 
-/* Heartbeats may be switched off altogether (RFC 9132, 4.5.3: 0 means no heartbeats). */
+/* Heartbeats may be switched off altogether (RFC 9132, 4.5: 0 means none). */
 static bool within(enum sigconf_param p, uint32_t v, const struct sigconf_value *offer)
 {
 	if (p == SIGCONF_HEARTBEAT_INTERVAL && v == 0)
