@@ -152,6 +152,18 @@ static bool is_heartbeat(const struct message *m)
 	return true;
 }
 
+/* The peer's way out is open now, and so may ours be (CH-10): ours follows at once, unless one went out less than half an interval ago, or two sides would
+   answer each other for ever. The timer is then for the case that the peer's next one does not come: an eighth later than that. */
+static void follow(struct session *s)
+{
+	struct heartbeat *hb = &s->hb;
+	hb->due = hb->peer_seen + interval_ms(s) + interval_ms(s) / 8;
+	if (hb->peer_seen - hb->sent >= interval_ms(s) / 2)
+		beat(s);
+	if (!s->over && hb->config.interval_s)
+		arm(s);
+}
+
 bool heartbeat_request(struct session *s, const struct message *m)
 {
 	struct heartbeat *hb = &s->hb;
@@ -169,14 +181,8 @@ bool heartbeat_request(struct session *s, const struct message *m)
 	message_init(&answer);
 	answer.code = CODE(2, 4);
 	incoming_answer(s, m, false, &answer);
-	/* Its way out is open now, and so may ours be (CH-10); at least half an interval after the last one, or both sides would answer each other's for ever. */
-	if (hb->config.after_peer && hb->config.interval_s && hb->peer_seen - hb->sent >= interval_ms(s) / 2) {
-		/* An eighth more than the interval: the timer is there for the case that the peer's next one does not come. */
-		hb->due = hb->peer_seen + interval_ms(s) + interval_ms(s) / 8;
-		beat(s);
-		if (!s->over && hb->config.interval_s)
-			arm(s);
-	}
+	if (hb->config.after_peer && hb->config.interval_s)
+		follow(s);
 	return true;
 }
 
