@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit.h"
 #include "emit.h"
 
 static bool any_overlap(const struct prefix_list *a, const struct prefix_list *b)
@@ -73,7 +74,7 @@ static void keep_host(struct record *r, const char *host)
 	snprintf(r->certainty, sizeof(r->certainty), "exact");
 }
 
-bool consent_accept(struct core *core, struct record *r, const char *host, bool by_owner, struct moment at, struct outcome *o)
+bool consent_accept(struct core *core, struct record *r, const char *host, const char *who, struct moment at, struct outcome *o)
 {
 	struct life before = r->life;
 
@@ -90,17 +91,18 @@ bool consent_accept(struct core *core, struct record *r, const char *host, bool 
 	if (host != NULL)
 		keep_host(r, host);
 	r->life.pending = false;
-	r->life.by_owner = by_owner;
+	r->life.by_owner = who != NULL;
 	r->note[0] = '\0';
 	if (r->life.start == 0)
 		r->life.start = (uint64_t)(at.wall / 1000);
 	r->life.due = r->life.expires;
 	table_changed(&core->table, r);
 	outcome_line(o, emit_mitigate(r, at.now));
+	audit_note(o, r, "accepted", who != NULL ? who : "policy", host);
 	return outcome_changed(o, r, &before) == 0;
 }
 
-bool consent_reject(struct core *core, struct record *r, const char *note, bool by_owner, struct moment at, struct outcome *o)
+bool consent_reject(struct core *core, struct record *r, const char *note, const char *who, struct moment at, struct outcome *o)
 {
 	struct life before = r->life;
 
@@ -109,13 +111,14 @@ bool consent_reject(struct core *core, struct record *r, const char *note, bool 
 	outcome_line(o, emit_withdraw(r, "rejected"));
 	r->life.phase = PHASE_REJECTED;
 	r->life.pending = false;
-	r->life.by_owner = by_owner;
+	r->life.by_owner = who != NULL;
 	r->life.ended = STATUS_WITHDRAWN;
 	r->life.cause = CONFLICT_LEGITIMATE_TRAFFIC;
 	r->life.due = at.now + (core->settings->rejected_s + REJECTED_KEPT_S) * INT64_C(1000);
 	if (note != NULL)
 		snprintf(r->note, sizeof(r->note), "%s", note);
 	table_changed(&core->table, r);
+	audit_note(o, r, "rejected", who != NULL ? who : "policy", note);
 	return outcome_changed(o, r, &before) == 0;
 }
 

@@ -10,10 +10,10 @@ enum verdict { VERDICT_ACCEPT, VERDICT_ASK, VERDICT_LEGITIMATE };
 /* Pure. why (may be NULL) gets a short text for the owner: why he is asked. */
 enum verdict consent_judge(const struct provider_config *p, const struct prefix_list *guarded, const struct mitigation *m, const char **why);
 
-/* The owner decides about r; by_owner false: the policy's time ran out. host: the one host he names, NULL = as resolved.
+/* The owner decides about r. who: he, for the audit trail; NULL = the policy. host: the one host he names, NULL = as resolved.
    Lines and effects go into *o. False when there was nothing to decide (it is over). */
-bool consent_accept(struct core *core, struct record *r, const char *host, bool by_owner, struct moment at, struct outcome *o);
-bool consent_reject(struct core *core, struct record *r, const char *note, bool by_owner, struct moment at, struct outcome *o);
+bool consent_accept(struct core *core, struct record *r, const char *host, const char *who, struct moment at, struct outcome *o);
+bool consent_reject(struct core *core, struct record *r, const char *note, const char *who, struct moment at, struct outcome *o);
 
 /* Reads "nameserver ADDRESS" lines of a resolv.conf into *out. */
 void consent_resolvers(const char *path, struct prefix_list *out);

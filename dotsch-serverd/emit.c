@@ -4,19 +4,19 @@
 #include "dots/envelope.h"
 #include "dots/json.h"
 
-static json_t *about(const char *type, const struct record *r)
+static json_t *about(const char *type, const struct client *c, uint32_t mid)
 {
 	json_t *line = envelope_new(type);
 
-	json_put_string(line, "peer", r->client->provider);
-	json_put_string(line, "cuid", r->client->cuid);
-	json_put_int(line, "mid", r->m.mid);
+	json_put_string(line, "peer", c->provider);
+	json_put_string(line, "cuid", c->cuid);
+	json_put_int(line, "mid", mid);
 	return line;
 }
 
 json_t *emit_mitigate(const struct record *r, int64_t now)
 {
-	json_t *line = about("mitigate", r);
+	json_t *line = about("mitigate", r->client, r->m.mid);
 	struct mitigation asked = r->m;      /* a shallow view: what was asked, with what is left of its lifetime */
 
 	json_put_string(line, "consent", r->life.pending ? "pending" : "given");
@@ -36,7 +36,12 @@ json_t *emit_mitigate(const struct record *r, int64_t now)
 
 json_t *emit_withdraw(const struct record *r, const char *cause)
 {
-	json_t *line = about("withdraw", r);
+	return emit_withdraw_of(r->client, r->m.mid, cause);
+}
+
+json_t *emit_withdraw_of(const struct client *c, uint32_t mid, const char *cause)
+{
+	json_t *line = about("withdraw", c, mid);
 
 	json_put_string(line, "cause", cause);
 	return line;

@@ -9,6 +9,7 @@
 json_t *emit_mitigate(const struct record *r, int64_t now);
 /* cause: client, expired, replaced, rejected, operator. */
 json_t *emit_withdraw(const struct record *r, const char *cause);
+json_t *emit_withdraw_of(const struct client *c, uint32_t mid, const char *cause);
 json_t *emit_sync(const char *event);
 
 #endif

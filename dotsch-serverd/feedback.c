@@ -82,7 +82,7 @@ static int status(struct core *core, const struct envelope *e, struct moment at,
 	take_counters(r, e);
 	if (label != NULL && strcmp(label, "refused") == 0) {
 		/* Policy of the enforcing side, say a never-block list: for the provider that is traffic it may not have blocked. */
-		consent_reject(core, r, reason != NULL ? reason : "refused by the enforcing side", false, at, o);
+		consent_reject(core, r, reason != NULL ? reason : "refused by the enforcing side", NULL, at, o);
 		return 0;
 	}
 	if (label != NULL)
@@ -108,9 +108,9 @@ static int decision(struct core *core, const struct envelope *e, struct moment a
 	if (host != NULL && addr_parse(host, &p) != 0)
 		return reason_set(why, REASON_BAD_REQUEST, "host", "", "\"%s\" is no address", host);
 	if (word != NULL && strcmp(word, "accept") == 0)
-		done = consent_accept(core, r, host, true, at, o);
+		done = consent_accept(core, r, host, "a decision line", at, o);
 	else if (word != NULL && strcmp(word, "reject") == 0)
-		done = consent_reject(core, r, "rejected by the owner", true, at, o);
+		done = consent_reject(core, r, "rejected by the owner", "a decision line", at, o);
 	else
 		return reason_set(why, REASON_BAD_REQUEST, "decision", "", "\"%s\": must be \"accept\" or \"reject\"", word != NULL ? word : "");
 	return done ? 0 : reason_set(why, REASON_BAD_REQUEST, "mid", "", "%u is over, there is nothing to decide", e->mid);

@@ -2,10 +2,12 @@
 noinst_LIBRARIES += %D%/libserverd.a
 %C%_libserverd_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_libserverd_a_SOURCES = \
+	%D%/audit.c %D%/audit.h \
 	%D%/consent.c %D%/consent.h \
 	%D%/core.h \
 	%D%/emit.c %D%/emit.h \
 	%D%/feedback.c %D%/feedback.h \
+	%D%/keep.c %D%/keep.h \
 	%D%/mitigate.c %D%/mitigate.h \
 	%D%/outcome.c %D%/outcome.h \
 	%D%/path.c %D%/path.h \
@@ -18,4 +20,4 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/sigconfig.c %D%/sigconfig.h \
 	%D%/table.c %D%/table.h \
 	%D%/view.c %D%/view.h
-SERVERD_LIBS = dotsch-serverd/libserverd.a $(LINK_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS)
+SERVERD_LIBS = dotsch-serverd/libserverd.a $(LINK_LIBS) $(STORE_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS)

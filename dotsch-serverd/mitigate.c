@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit.h"
 #include "consent.h"
 #include "dots/cbor.h"
 #include "dots/validate.h"
@@ -151,6 +152,7 @@ static void drop_replaced(struct put *p, struct client *c, const struct record *
 		if (other == by || !life_live(&other->life) || !mitigation_overlap(&by->m, &other->m))
 			continue;
 		outcome_line(p->o, emit_withdraw(other, "replaced"));
+		audit_note(p->o, other, "replaced", p->provider->name, NULL);
 		outcome_removed(p->o, table_take(&p->core->table, other));   /* room was reserved */
 	}
 }
@@ -186,6 +188,7 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 	}
 	outcome_added(p->o, r);
 	outcome_line(p->o, emit_mitigate(r, p->at.now));
+	audit_note(p->o, r, "requested", p->provider->name, r->note);
 	drop_replaced(p, c, r);
 	answer_granted(p, CODE_CREATED, r);
 }
@@ -279,8 +282,8 @@ static void finish(struct core *core, struct record *r, enum dots_status status,
 {
 	struct life before = r->life;
 
-	if (cause != NULL)
-		outcome_line(o, emit_withdraw(r, cause));
+	outcome_line(o, emit_withdraw(r, cause));
+	audit_note(o, r, "ended", cause, NULL);
 	r->life.phase = PHASE_ENDED;
 	r->life.ended = status;
 	r->life.pending = false;
@@ -334,9 +337,9 @@ void mitigate_due(struct core *core, struct record *r, struct moment at, struct 
 		if (expired)
 			finish(core, r, STATUS_TERMINATED, "expired", at, o);
 		else if (r->life.pending && core->settings->consent_accept)
-			consent_accept(core, r, NULL, false, at, o);
+			consent_accept(core, r, NULL, NULL, at, o);
 		else if (r->life.pending)
-			consent_reject(core, r, "nobody answered in time", false, at, o);
+			consent_reject(core, r, "nobody answered in time", NULL, at, o);
 		else
 			r->life.due = r->life.expires;
 		break;

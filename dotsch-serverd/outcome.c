@@ -14,19 +14,30 @@ void outcome_free(struct outcome *o)
 {
 	reply_free(&o->reply);
 	json_decref(o->lines);
+	json_decref(o->audit);
 	for (size_t i = 0; i < o->n_effects; i++)
 		record_free(o->effects[i].removed);
 	free(o->effects);
 	outcome_init(o);
 }
 
+/* json_put aborts on want of memory; an array of our own lines is no different. */
+static void append(json_t **array, json_t *line)
+{
+	if (*array == NULL)
+		*array = json_array();
+	if (*array == NULL || json_array_append_new(*array, line) != 0)
+		abort();
+}
+
 void outcome_line(struct outcome *o, json_t *line)
 {
-	if (o->lines == NULL)
-		o->lines = json_array();
-	/* json_put aborts on want of memory; an array of our own lines is no different. */
-	if (o->lines == NULL || json_array_append_new(o->lines, line) != 0)
-		abort();
+	append(&o->lines, line);
+}
+
+void outcome_audit(struct outcome *o, json_t *line)
+{
+	append(&o->audit, line);
 }
 
 int outcome_reserve(struct outcome *o, size_t n)

@@ -25,6 +25,7 @@ struct effect {
 struct outcome {
 	struct reply reply;
 	json_t *lines;               /* array, in order; NULL = none */
+	json_t *audit;               /* the same, for the trail */
 	struct effect *effects;
 	size_t n_effects, cap_effects;
 };
@@ -33,6 +34,7 @@ void outcome_init(struct outcome *o);
 void outcome_free(struct outcome *o);
 
 void outcome_line(struct outcome *o, json_t *line);          /* takes the reference */
+void outcome_audit(struct outcome *o, json_t *line);         /* takes the reference */
 /* -1 out of memory. For EFFECT_CHANGED `before` is the record's life as it was; for EFFECT_REMOVED r goes over to the outcome. */
 int outcome_added(struct outcome *o, struct record *r);
 int outcome_changed(struct outcome *o, struct record *r, const struct life *before);

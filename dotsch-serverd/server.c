@@ -14,9 +14,12 @@
 #include "dots/envelope.h"
 #include "emit.h"
 #include "feedback.h"
+#include "keep.h"
 #include "mitigate.h"
 #include "pipeline.h"
 #include "provider.h"
+
+#define COMMITS_MAX 4096             /* answers that wait for the disk; past it new requests are told to wait */
 
 struct server {
 	struct loop *loop;
@@ -27,6 +30,7 @@ struct server {
 	struct line_out *out;                /* stdout */
 	struct pipeline *pipeline;           /* NULL: stdout is the ring */
 	struct loop_timer due;
+	struct store *store;                 /* NULL: nothing is kept */
 };
 
 struct loop *server_loop(const struct server *s)
@@ -68,7 +72,8 @@ static bool has_room(void *arg)
 {
 	const struct server *s = arg;
 
-	return (s->pipeline != NULL ? pipeline_pending(s->pipeline) : line_out_pending(s->out)) < LINE_OUT_MAX / 2;
+	return (s->pipeline != NULL ? pipeline_pending(s->pipeline) : line_out_pending(s->out)) < LINE_OUT_MAX / 2 &&
+	    (s->store == NULL || store_pending(s->store) < COMMITS_MAX);
 }
 
 static void send_lines(struct server *s, json_t *lines)
@@ -112,7 +117,8 @@ static void answer(struct incoming *in, const struct reply *r)
 	incoming_respond(in, &out);
 }
 
-void server_submit(struct server *s, struct outcome *o, struct incoming *in)
+/* It is safe, or need not be. */
+static void fulfil(struct server *s, struct outcome *o, struct incoming *in)
 {
 	send_lines(s, o->lines);
 	if (in != NULL)
@@ -120,6 +126,63 @@ void server_submit(struct server *s, struct outcome *o, struct incoming *in)
 	tell_observers(s, o);
 	arm(s);
 	outcome_free(o);
+}
+
+/* An answer that waits for its commit. */
+struct commit { struct server *server; struct outcome o; struct incoming *in; };
+
+/* The ring may have heard of the change by a `sync` meanwhile: it is told how things stand. */
+static void take_back(struct server *s, struct outcome *o)
+{
+	outcome_undo(o, &s->core.table);
+	for (size_t i = 0; i < o->n_effects; i++) {
+		struct record *r = client_find(o->effects[i].client, o->effects[i].mid);
+
+		if (r != NULL && life_live(&r->life))
+			outcome_line(o, emit_mitigate(r, loop_now(s->loop)));
+		else
+			outcome_line(o, emit_withdraw_of(o->effects[i].client, o->effects[i].mid, "expired"));
+	}
+	reply_unavailable(&o->reply, RETRY_BUSY_S, "the state cannot be written");
+}
+
+static void on_committed(void *arg, bool ok, const char *why)
+{
+	struct commit *c = arg;
+
+	if (!ok) {
+		log_error("state: %s", why);
+		/* What happened by itself has happened; what was asked for is refused. */
+		if (c->in != NULL)
+			take_back(c->server, &c->o);
+	}
+	fulfil(c->server, &c->o, c->in);
+	free(c);
+}
+
+void server_submit(struct server *s, struct outcome *o, struct incoming *in)
+{
+	struct commit *c = NULL;
+	struct store_txn *t = NULL;
+
+	if (s->store == NULL || !keep_wanted(o)) {
+		fulfil(s, o, in);
+		return;
+	}
+	c = malloc(sizeof(*c));
+	t = c != NULL ? store_begin(s->store) : NULL;
+	if (t == NULL) {
+		free(c);
+		if (in != NULL)
+			take_back(s, o);
+		fulfil(s, o, in);
+		return;
+	}
+	*c = (struct commit){ .server = s, .o = *o, .in = in };
+	outcome_init(o);
+	keep_add(t, &c->o, server_moment(s));
+	store_commit(t, on_committed, c);
+	arm(s);
 }
 
 struct due { struct server *server; struct moment at; struct outcome o; };
@@ -201,6 +264,22 @@ static void guard_configured(struct server *s)
 				prefix_list_add(&s->core.guarded, &p);
 }
 
+/* What was active goes into the ring again, as one round of `sync`. */
+static int open_state(struct server *s, struct reason *why)
+{
+	struct outcome o;
+
+	if (s->core.settings->state == NULL)
+		return 0;
+	s->store = keep_open(s->loop, s->core.settings->state, why);
+	if (s->store == NULL || keep_load(s->store, &s->core, server_moment(s), why) != 0)
+		return -1;
+	outcome_init(&o);
+	feedback_sync(&s->core, server_moment(s), &o);
+	server_submit(s, &o, NULL);
+	return 0;
+}
+
 static int open_providers(struct server *s, struct reason *why)
 {
 	s->providers = calloc(s->core.settings->n_providers, sizeof(*s->providers));
@@ -231,7 +310,7 @@ struct server *server_new(struct loop *l, const struct settings *settings, const
 	table_init(&s->core.table);
 	loop_timer_init(&s->due, on_due, s);
 	guard_configured(s);
-	if (open_ring(s, pipeline, why) != 0 || open_providers(s, why) != 0) {
+	if (open_ring(s, pipeline, why) != 0 || open_state(s, why) != 0 || open_providers(s, why) != 0) {
 		server_free(s, 0);
 		return NULL;
 	}
@@ -242,6 +321,8 @@ void server_free(struct server *s, int timeout_ms)
 {
 	if (s == NULL)
 		return;
+	store_close(s->store);       /* answers what it commits, over sessions that still stand */
+	s->store = NULL;
 	for (size_t i = 0; i < s->n_providers; i++)
 		provider_free(s->providers[i], true);
 	free(s->providers);

@@ -1,7 +1,17 @@
 # Tests of serverd.
-SERVERD_TESTS = tests/unit/test_store
+SERVERD_TESTS = tests/unit/test_store tests/unit/test_serverd_mitigate tests/unit/test_serverd_feedback tests/unit/test_serverd_keep
 check_PROGRAMS += $(SERVERD_TESTS)
 TESTS += $(SERVERD_TESTS)
+EXTRA_DIST += tests/unit/test_serverd.h
+tests_unit_test_serverd_mitigate_SOURCES = tests/unit/test_serverd_mitigate.c
+tests_unit_test_serverd_mitigate_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_serverd_mitigate_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_serverd_feedback_SOURCES = tests/unit/test_serverd_feedback.c
+tests_unit_test_serverd_feedback_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_serverd_feedback_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_serverd_keep_SOURCES = tests/unit/test_serverd_keep.c
+tests_unit_test_serverd_keep_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_serverd_keep_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c
 tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_store_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "keep.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "dots/cbor.h"
+
+#define AUDIT_ROWS "10000"           /* the trail is bounded; the oldest lines go */
+
+/* Times are wall-clock milliseconds: the boot clock does not survive a reboot. NULL = never. */
+static const char *const schema[] = {
+	"CREATE TABLE mitigation(provider TEXT NOT NULL, cuid TEXT NOT NULL, mid INTEGER NOT NULL, phase INTEGER NOT NULL, pending INTEGER NOT NULL,"
+	" by_owner INTEGER NOT NULL, lifetime INTEGER NOT NULL, expires INTEGER, due INTEGER, terminating INTEGER NOT NULL, start INTEGER NOT NULL,"
+	" ended INTEGER NOT NULL, cause INTEGER NOT NULL, request BLOB NOT NULL, hosts TEXT, certainty TEXT NOT NULL, note TEXT NOT NULL,"
+	" PRIMARY KEY(provider, cuid, mid)) WITHOUT ROWID;"
+	"CREATE TABLE audit(id INTEGER PRIMARY KEY, line TEXT NOT NULL)",
+	NULL,
+};
+static const char SAVE[] = "INSERT OR REPLACE INTO mitigation VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+static const char REMOVE[] = "DELETE FROM mitigation WHERE provider=? AND cuid=? AND mid=?";
+static const char AUDIT[] = "INSERT INTO audit(line) VALUES(?)";
+static const char TRIM[] = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - " AUDIT_ROWS;
+static const char LOAD[] = "SELECT * FROM mitigation";
+enum { PROVIDER, CUID, MID, PHASE, PENDING, BY_OWNER, LIFETIME, EXPIRES, DUE, TERMINATING, START, ENDED, CAUSE, REQUEST, HOSTS, CERTAINTY, NOTE, COLUMNS };
+
+struct store *keep_open(struct loop *l, const char *path, struct reason *why)
+{
+	return store_open(l, path, schema, why);
+}
+
+bool keep_wanted(const struct outcome *o)
+{
+	for (size_t i = 0; i < o->n_effects; i++)
+		if (o->effects[i].kind != EFFECT_REPORTED)
+			return true;
+	return json_array_size(o->audit) > 0;
+}
+
+static struct store_value when(int64_t boot, struct moment at)
+{
+	return boot == TABLE_NEVER ? (struct store_value){ .type = STORE_NULL } : store_int(at.wall + (boot - at.now));
+}
+
+static void save(struct store_txn *t, const struct record *r, struct moment at)
+{
+	struct mitigation asked = r->m;
+	struct body body = { .kind = BODY_MITIGATION_SCOPE, .scope = &asked, .n_scope = 1 };
+	struct buf request = { 0 };
+	char *hosts = r->hosts != NULL ? json_dumps(r->hosts, JSON_COMPACT) : NULL;
+
+	asked.has_mid = false;
+	asked.attack_status = ATTACK_STATUS_NONE;
+	dots_cbor_encode(&body, &request);
+	const struct store_value v[COLUMNS] = {
+		[PROVIDER] = store_text(r->client->provider), [CUID] = store_text(r->client->cuid), [MID] = store_int(r->m.mid), [PHASE] = store_int(r->life.phase),
+		[PENDING] = store_int(r->life.pending), [BY_OWNER] = store_int(r->life.by_owner), [LIFETIME] = store_int(r->life.lifetime),
+		[EXPIRES] = when(r->life.expires, at), [DUE] = when(r->life.due, at), [TERMINATING] = store_int(r->life.terminating_s),
+		[START] = store_int((int64_t)r->life.start), [ENDED] = store_int(r->life.ended), [CAUSE] = store_int(r->life.cause),
+		[REQUEST] = store_blob(request.data, request.len), [HOSTS] = store_text(hosts), [CERTAINTY] = store_text(r->certainty), [NOTE] = store_text(r->note),
+	};
+
+	/* Out of memory leaves the blob short: then the row must not be written, and a NULL where none is allowed fails it. */
+	if (request.failed)
+		store_add(t, SAVE, v, REQUEST);
+	else
+		store_add(t, SAVE, v, COLUMNS);
+	free(hosts);
+	buf_free(&request);
+}
+
+static void drop(struct store_txn *t, const struct effect *e)
+{
+	const struct store_value v[] = { store_text(e->client->provider), store_text(e->client->cuid), store_int(e->mid) };
+
+	store_add(t, REMOVE, v, 3);
+}
+
+void keep_add(struct store_txn *t, const struct outcome *o, struct moment at)
+{
+	for (size_t i = 0; i < o->n_effects; i++) {
+		const struct effect *e = &o->effects[i];
+		const struct record *r = client_find(e->client, e->mid);
+
+		if (e->kind == EFFECT_REPORTED)
+			continue;
+		if (r != NULL && r->life.phase != PHASE_ENDED)
+			save(t, r, at);
+		else
+			drop(t, e);
+	}
+	for (size_t i = 0; i < json_array_size(o->audit); i++) {
+		char *text = json_dumps(json_array_get(o->audit, i), JSON_COMPACT);
+		const struct store_value v = store_text(text);
+
+		store_add(t, AUDIT, &v, 1);
+		store_add(t, TRIM, NULL, 0);
+		free(text);
+	}
+}
+
+struct load { struct core *core; struct moment at; unsigned kept, over, bad; };
+
+/* The wall clock may have been anything meanwhile: never longer than what was granted. */
+static int64_t boot_time(const struct store_row *row, int column, const struct load *l, int64_t longest_s)
+{
+	int64_t left;
+
+	if (store_is_null(row, column))
+		return TABLE_NEVER;
+	left = store_column_int(row, column) - l->at.wall;
+	if (left > longest_s * 1000)
+		left = longest_s * 1000;
+	return l->at.now + left;
+}
+
+static bool read_life(const struct store_row *row, const struct load *l, struct life *out)
+{
+	const struct settings *s = l->core->settings;
+	int64_t lifetime = store_column_int(row, LIFETIME), longest = lifetime == LIFETIME_INDEFINITE ? LIFETIME_MAX : lifetime;
+
+	*out = (struct life){
+		.phase = (enum phase)store_column_int(row, PHASE), .pending = store_column_int(row, PENDING) != 0, .by_owner = store_column_int(row, BY_OWNER) != 0,
+		.lifetime = lifetime, .terminating_s = (unsigned)store_column_int(row, TERMINATING), .start = (uint64_t)store_column_int(row, START),
+		.reported = STATUS_IN_PROGRESS, .ended = (enum dots_status)store_column_int(row, ENDED), .cause = (enum conflict_cause)store_column_int(row, CAUSE),
+	};
+	out->expires = boot_time(row, EXPIRES, l, longest);
+	if (out->phase == PHASE_REJECTED)
+		longest = (int64_t)s->rejected_s + REJECTED_KEPT_S;
+	out->due = boot_time(row, DUE, l, longest);
+	return (lifetime == LIFETIME_INDEFINITE || (lifetime > 0 && lifetime <= LIFETIME_MAX)) && out->phase <= PHASE_REJECTED && out->cause <= CONFLICT_OVERLAPPING_PIPES &&
+	    out->ended <= STATUS_SIGNAL_LOSS;
+}
+
+static struct record *read_record(const struct store_row *row, const struct load *l)
+{
+	size_t len;
+	const void *request = store_column_blob(row, REQUEST, &len);
+	struct record *r = NULL;
+	struct life life;
+	struct body body;
+
+	if (!read_life(row, l, &life) || dots_cbor_decode(request, len, BODY_REQUEST, &body, NULL) != 0)
+		return NULL;
+	if (body.kind == BODY_MITIGATION_SCOPE && body.n_scope == 1)
+		r = record_new(&body.scope[0], (uint32_t)store_column_int(row, MID));
+	body_free(&body);
+	if (r == NULL)
+		return NULL;
+	r->life = life;
+	if (!store_is_null(row, HOSTS))
+		r->hosts = json_loads(store_column_text(row, HOSTS), JSON_REJECT_DUPLICATES, NULL);
+	snprintf(r->certainty, sizeof(r->certainty), "%s", store_column_text(row, CERTAINTY));
+	snprintf(r->note, sizeof(r->note), "%s", store_column_text(row, NOTE));
+	return r;
+}
+
+static void load_row(void *arg, const struct store_row *row)
+{
+	struct load *l = arg;
+	struct client *c;
+	struct record *r;
+
+	if (settings_provider(l->core->settings, store_column_text(row, PROVIDER)) == NULL) {
+		l->over++;
+		return;
+	}
+	r = read_record(row, l);
+	c = table_client(&l->core->table, store_column_text(row, PROVIDER), store_column_text(row, CUID), true);
+	if (r == NULL || c == NULL || client_find(c, r->m.mid) != NULL || table_insert(&l->core->table, c, r) != 0) {
+		record_free(r);
+		l->bad++;
+		return;
+	}
+	l->kept++;
+}
+
+int keep_load(struct store *s, struct core *core, struct moment at, struct reason *why)
+{
+	struct load l = { .core = core, .at = at };
+
+	if (store_read(s, LOAD, NULL, 0, load_row, &l, why) != 0)
+		return -1;
+	if (l.bad > 0)
+		log_error("state: %u mitigations could not be read and are left out", l.bad);
+	if (l.over > 0)
+		log_warning("state: %u mitigations of providers that are no longer configured are left out", l.over);
+	if (l.kept > 0)
+		log_info("state: %u mitigations taken up again", l.kept);
+	return 0;
+}
+
+struct print { void (*line)(void *arg, const char *text); void *arg; };
+
+static void audit_row(void *arg, const struct store_row *row)
+{
+	struct print *p = arg;
+
+	p->line(p->arg, store_column_text(row, 0));
+}
+
+int keep_audit(struct store *s, unsigned limit, void (*line)(void *arg, const char *text), void *arg, struct reason *why)
+{
+	struct print p = { line, arg };
+	const struct store_value v = store_int(limit);
+
+	return store_read(s, "SELECT line FROM (SELECT id, line FROM audit ORDER BY id DESC LIMIT ?) ORDER BY id", &v, 1, audit_row, &p, why);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The lines that come in, consent, and the session configuration. */
+#include "test_serverd.h"
+
+#define TARGET "203.0.113.9/32"
+#define SOURCE "10.20.30.40/32"
+#define WHO "\"peer\":\"isp\",\"cuid\":\"" CUID "\",\"mid\":"
+#define STATUS7(label, rest) "{\"type\":\"status\",\"time\":\"2026-11-22T20:15:00.250Z\"," WHO "7,\"status\":\"" label "\"" rest "}"
+
+static void status_and_counters(void **state)
+{
+	struct fixture *f = *state;
+	struct body b;
+
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	assert_string_equal(feed(f, STATUS7("attack-successfully-mitigated", ",\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{\"mid\":7,"
+	    "\"bytes-dropped\":\"18446744073709551615\",\"pkts-dropped\":\"12\",\"pps-dropped\":\"3\"}]}")), "");
+	assert_int_equal(f->last.n_effects, 1);
+	assert_int_equal(f->last.effects[0].kind, EFFECT_REPORTED);
+	assert_int_equal(simple(f, METHOD_GET, "mitigate/cuid=" CUID "/mid=7"), CODE_CONTENT);
+	b = answer(f);
+	assert_int_equal(b.scope[0].status, STATUS_MITIGATED);
+	assert_int_equal(b.scope[0].has_counters, 1u << COUNTER_BYTES | 1u << COUNTER_PKTS | 1u << COUNTER_PPS);
+	assert_true(b.scope[0].counters[COUNTER_BYTES] == UINT64_MAX);
+	assert_int_equal(b.scope[0].counters[COUNTER_PKTS], 12);
+	body_free(&b);
+	/* The same again is no news. */
+	feed(f, STATUS7("attack-successfully-mitigated", ""));
+	assert_int_equal(f->last.n_effects, 0);
+	feed(f, STATUS7("attack-stopped", ""));
+	assert_int_equal(f->last.n_effects, 1);
+	assert_int_equal(status_of(f, 7), STATUS_STOPPED);
+	feed(f, STATUS7("attack-exceeded-capability", ",\"reason\":\"the set is full\""));
+	assert_int_equal(status_of(f, 7), STATUS_EXCEEDED);
+	assert_string_equal(table_find(&f->core.table, "isp", CUID, 7)->note, "the set is full");
+}
+
+/* CH-47: nothing about the inside goes to the provider; the owner and the ring have it. */
+static void hosts_stay_here_CH_47(void **state)
+{
+	static const char hosts[] = ",\"hosts\":[{\"address\":\"192.168.1.66\",\"mac\":\"02:00:00:00:00:66\",\"name\":\"camera\"}],\"certainty\":\"exact\"";
+	struct fixture *f = *state;
+	char text[500];
+
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	snprintf(text, sizeof(text), STATUS7("attack-successfully-mitigated", "%s"), hosts);
+	assert_string_equal(feed(f, text), "");
+	assert_int_equal(f->last.effects[0].kind, EFFECT_HOSTS);
+	simple(f, METHOD_GET, "mitigate/cuid=" CUID "/mid=7");
+	assert_null(memmem(f->last.reply.payload.data, f->last.reply.payload.len, "192.168", 7));
+	assert_null(memmem(f->last.reply.payload.data, f->last.reply.payload.len, "camera", 6));
+	/* A refresh carries the resolution along. */
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(json_array_get(f->last.lines, 0), "hosts"), 0), "address")),
+	    "192.168.1.66");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(f->last.lines, 0), "certainty")), "exact");
+}
+
+static void refused_becomes_cause_4(void **state)
+{
+	struct fixture *f = *state;
+	struct body b;
+
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	assert_string_equal(feed(f, STATUS7("refused", ",\"reason\":\"never-block\"")), "");
+	assert_int_equal(simple(f, METHOD_GET, "mitigate/cuid=" CUID "/mid=7"), CODE_CONTENT);
+	b = answer(f);
+	assert_int_equal(b.scope[0].status, STATUS_WITHDRAWN);
+	assert_int_equal(b.scope[0].conflict.cause, CONFLICT_LEGITIMATE_TRAFFIC);
+	body_free(&b);
+}
+
+static void status_lines_that_do_not_fit(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	assert_string_not_equal(feed(f, "{\"type\":\"status\",\"peer\":\"isp\",\"mid\":7}"), "");
+	assert_string_not_equal(feed(f, STATUS7("never-heard-of", "")), "");
+	assert_string_not_equal(feed(f, "{\"type\":\"status\","), "");
+	assert_string_not_equal(feed(f, "[]"), "");
+	assert_string_not_equal(feed(f, STATUS7("refused", ",\"reason\":5")), "");
+	/* Of a mitigation that is gone, or of no provider of ours: not an error, a ring is asynchronous. */
+	assert_string_equal(feed(f, "{\"type\":\"status\",\"peer\":\"isp\",\"cuid\":\"x\",\"mid\":99,\"status\":\"attack-stopped\"}"), "");
+	assert_int_equal(f->last.n_effects, 0);
+	assert_int_equal(status_of(f, 7), STATUS_IN_PROGRESS);
+}
+
+static void own_types_are_dropped(void **state)
+{
+	static const char *const own[] = {
+		"{\"type\":\"withdraw\"," WHO "7,\"cause\":\"client\"}", "{\"type\":\"error\",\"reason\":\"x\"}", "{\"type\":\"session\",\"event\":\"up\"}",
+		"{\"type\":\"weather\",\"sun\":true}", "{\"type\":\"sync\",\"event\":\"begin\"}",
+		"{\"type\":\"mitigate\"," WHO "9,\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{\"target-prefix\":[\"203.0.113.9/32\"],\"lifetime\":5}]}}",
+	};
+	struct fixture *f = *state;
+
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+		assert_string_equal(feed(f, own[i]), "");
+		assert_int_equal(n_lines(f), 0);
+		assert_int_equal(f->last.n_effects, 0);
+	}
+	assert_int_equal(status_of(f, 7), STATUS_IN_PROGRESS);
+	assert_int_equal(status_of(f, 9), STATUS_NONE);
+}
+
+static void sync_names_every_live_mitigation(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	put(f, 8, asking(TARGET, "10.20.30.41/32", 1800));
+	put(f, 9, asking(TARGET, "10.20.30.42/32", 60));
+	simple(f, METHOD_DELETE, "mitigate/cuid=" CUID "/mid=8");       /* terminating, still enforced */
+	advance(f, 60);
+	assert_string_equal(feed(f, "{\"type\":\"sync\",\"want\":true}"), "");
+	assert_int_equal(n_lines(f), 4);
+	assert_line(f, 0, "{\"type\":\"sync\",\"event\":\"begin\"}");
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(f->last.lines, 1), "mid")), 7);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(f->last.lines, 2), "mid")), 8);
+	assert_line(f, 3, "{\"type\":\"sync\",\"event\":\"end\"}");
+}
+
+static void consent_ask_CH_29_CH_30(void **state)
+{
+	struct fixture *f = *state;
+	struct body b;
+	char *l;
+
+	f->providers[0].consent = CONSENT_ASK;
+	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 1800)), CODE_CREATED);
+	b = answer(f);
+	assert_int_equal(b.scope[0].status, STATUS_IN_PROGRESS);
+	body_free(&b);
+	l = line(f, 0);
+	assert_non_null(strstr(l, "\"consent\":\"pending\""));
+	free(l);
+	/* What the ring says about a pending one changes nothing but the device. */
+	feed(f, STATUS7("attack-successfully-mitigated", ",\"hosts\":[{\"address\":\"192.168.1.66\"},{\"address\":\"192.168.1.67\"}],\"certainty\":\"ambiguous\""));
+	assert_int_equal(status_of(f, 7), STATUS_IN_PROGRESS);
+	assert_string_equal(feed(f, "{\"type\":\"decision\"," WHO "7,\"decision\":\"accept\",\"host\":\"192.168.1.67\"}"), "");
+	l = line(f, 0);
+	assert_non_null(strstr(l, "\"consent\":\"given\",\"hosts\":[{\"address\":\"192.168.1.67\"}],\"certainty\":\"exact\""));
+	free(l);
+	feed(f, STATUS7("attack-successfully-mitigated", ""));
+	assert_int_equal(status_of(f, 7), STATUS_MITIGATED);
+}
+
+static void decision_reject_CH_32(void **state)
+{
+	struct fixture *f = *state;
+	struct body b;
+
+	f->providers[0].consent = CONSENT_ASK;
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	assert_string_equal(feed(f, "{\"type\":\"decision\"," WHO "7,\"decision\":\"reject\"}"), "");
+	assert_line(f, 0, "{\"type\":\"withdraw\"," WHO "7,\"cause\":\"rejected\"}");
+	assert_int_equal(simple(f, METHOD_GET, "mitigate/cuid=" CUID "/mid=7"), CODE_CONTENT);
+	b = answer(f);
+	assert_int_equal(b.scope[0].status, STATUS_WITHDRAWN);
+	assert_int_equal(b.scope[0].conflict.cause, CONFLICT_LEGITIMATE_TRAFFIC);
+	assert_int_equal(b.scope[0].conflict.retry_timer, 3600);
+	body_free(&b);
+	/* Asking again, under this or another mid, or after a DELETE, does not undo the owner's word. */
+	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 1800)), CODE_CONFLICT);
+	assert_int_equal(put(f, 8, asking(TARGET, SOURCE, 1800)), CODE_CONFLICT);
+	simple(f, METHOD_DELETE, "mitigate/cuid=" CUID "/mid=7");
+	assert_int_equal(put(f, 9, asking(TARGET, SOURCE, 1800)), CODE_CONFLICT);
+	assert_int_equal(put(f, 9, asking(TARGET, "10.20.30.41/32", 1800)), CODE_CREATED);
+	advance(f, 3600 + 45);
+	assert_int_equal(put(f, 10, asking(TARGET, SOURCE, 1800)), CODE_CREATED);
+}
+
+static void decision_errors(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	assert_string_not_equal(feed(f, "{\"type\":\"decision\"," WHO "8,\"decision\":\"accept\"}"), "");
+	assert_string_not_equal(feed(f, "{\"type\":\"decision\"," WHO "7,\"decision\":\"perhaps\"}"), "");
+	assert_string_not_equal(feed(f, "{\"type\":\"decision\"," WHO "7}"), "");
+	assert_string_not_equal(feed(f, "{\"type\":\"decision\"," WHO "7,\"decision\":\"accept\",\"host\":\"nobody\"}"), "");
+	assert_int_equal(status_of(f, 7), STATUS_IN_PROGRESS);
+}
+
+static void unanswered_question_times_out_by_policy(void **state)
+{
+	struct fixture *f = *state;
+
+	f->providers[0].consent = CONSENT_ASK;
+	f->settings.consent_s = 300;
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	advance(f, 299);
+	assert_int_equal(n_lines(f), 0);
+	advance(f, 1);
+	assert_line(f, 0, "{\"type\":\"withdraw\"," WHO "7,\"cause\":\"rejected\"}");
+	assert_int_equal(status_of(f, 7), STATUS_WITHDRAWN);
+	f->settings.consent_accept = true;
+	put(f, 8, asking(TARGET, "10.20.30.41/32", 1800));
+	advance(f, 300);
+	assert_int_equal(n_lines(f), 1);
+	assert_false(table_find(&f->core.table, "isp", CUID, 8)->life.pending);
+	advance(f, 1500);
+	assert_int_equal(status_of(f, 8), STATUS_NONE);
+}
+
+static enum verdict judge(struct fixture *f, const char *target, const char *source)
+{
+	struct mitigation m = asking(target, source, 60);
+	enum verdict v = consent_judge(&f->providers[0], &f->core.guarded, &m, NULL);
+
+	mitigation_free(&m);
+	return v;
+}
+
+static void never_auto(void **state)
+{
+	struct fixture *f = *state;
+
+	add_prefix(&f->core.guarded, "198.51.100.1");
+	assert_int_equal(judge(f, "203.0.0.0/16", SOURCE), VERDICT_ACCEPT);
+	assert_int_equal(judge(f, "203.0.0.0/15", SOURCE), VERDICT_ASK);
+	assert_int_equal(judge(f, "2001:db8::/32", "2001:db8:1::1/128"), VERDICT_ACCEPT);
+	assert_int_equal(judge(f, "2001:db8::/31", "2001:db8:1::1/128"), VERDICT_ASK);
+	assert_int_equal(judge(f, "198.51.100.0/24", SOURCE), VERDICT_ASK);
+	assert_int_equal(judge(f, "198.51.100.1/32", SOURCE), VERDICT_ASK);
+	assert_int_equal(judge(f, "198.51.100.2/32", SOURCE), VERDICT_ACCEPT);
+	f->providers[0].ask_above = 32;
+	assert_int_equal(judge(f, TARGET, SOURCE), VERDICT_ACCEPT);
+	assert_int_equal(judge(f, TARGET, "10.20.30.0/24"), VERDICT_ASK);
+}
+
+static uint8_t config_put(struct fixture *f, unsigned sid, const char *hex)
+{
+	uint8_t raw[100];
+	char path[50];
+	long len = hex_decode(hex, strlen(hex), raw, sizeof(raw));
+
+	message_init(&f->m);
+	f->m.content_format = CONTENT_FORMAT_DOTS_CBOR;
+	buf_put(&f->payload, raw, (size_t)len);
+	snprintf(path, sizeof(path), "config/sid=%u", sid);
+	return request(f, 0, METHOD_PUT, path);
+}
+
+#define MITIGATING_HB(hex) "a1181ea11820a11821a11824" hex
+
+static void config_get_tells_values_and_bounds_CH_09(void **state)
+{
+	struct fixture *f = *state;
+	struct body b;
+
+	sigconfig_init(&f->config, 60);
+	assert_int_equal(simple(f, METHOD_GET, "config"), CODE_CONTENT);
+	assert_int_equal(f->last.reply.max_age, CONFIG_MAX_AGE_S);
+	b = answer(f);
+	assert_int_equal(b.kind, BODY_SIGNAL_CONFIG);
+	assert_true(b.config.has_mitigating && b.config.has_idle);
+	assert_int_equal(b.config.mitigating.p[SIGCONF_HEARTBEAT_INTERVAL].current, 30);
+	assert_int_equal(b.config.mitigating.p[SIGCONF_HEARTBEAT_INTERVAL].max, 55);
+	assert_int_equal(b.config.idle.p[SIGCONF_MISSING_HB_ALLOWED].current, 15);
+	assert_int_equal(b.config.idle.p[SIGCONF_ACK_TIMEOUT].current, 200);
+	body_free(&b);
+	assert_int_equal(simple(f, METHOD_GET, "config/sid=1"), CODE_NOT_FOUND);
+	assert_int_equal(simple(f, METHOD_GET, "config/cuid=x"), REASON_BAD_REQUEST);
+}
+
+static void config_put_and_delete(void **state)
+{
+	struct fixture *f = *state;
+	struct heartbeat_config hb;
+
+	assert_int_equal(config_put(f, 5, MITIGATING_HB("182d")), CODE_CREATED);
+	assert_int_equal(config_put(f, 5, MITIGATING_HB("182e")), CODE_CHANGED);
+	sigconfig_heartbeat(&f->config, true, &hb);
+	assert_int_equal(hb.interval_s, 46);
+	assert_int_equal(hb.missing_allowed, 15);
+	assert_true(hb.lose);
+	sigconfig_heartbeat(&f->config, false, &hb);
+	assert_int_equal(hb.interval_s, 30);
+	assert_int_equal(config_put(f, 4, MITIGATING_HB("182d")), REASON_BAD_REQUEST);
+	assert_int_equal(config_put(f, 6, MITIGATING_HB("01")), CODE_UNPROCESSABLE);
+	assert_int_equal(config_put(f, 6, "a1181ea0"), REASON_BAD_REQUEST);
+	assert_int_equal(config_put(f, 6, "a11831a11833f5"), REASON_BAD_REQUEST);
+	assert_int_equal(simple(f, METHOD_PUT, "config"), REASON_BAD_REQUEST);
+	assert_int_equal(simple(f, METHOD_GET, "config/sid=5"), CODE_CONTENT);
+	assert_int_equal(simple(f, METHOD_DELETE, "config/sid=6"), CODE_NOT_FOUND);
+	assert_int_equal(simple(f, METHOD_DELETE, "config/sid=5"), CODE_DELETED);
+	sigconfig_heartbeat(&f->config, true, &hb);
+	assert_int_equal(hb.interval_s, 30);
+	assert_int_equal(simple(f, METHOD_GET, "config/sid=5"), CODE_NOT_FOUND);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(status_and_counters), TEST(hosts_stay_here_CH_47), TEST(refused_becomes_cause_4), TEST(status_lines_that_do_not_fit), TEST(own_types_are_dropped),
+		TEST(sync_names_every_live_mitigation), TEST(consent_ask_CH_29_CH_30), TEST(decision_reject_CH_32), TEST(decision_errors),
+		TEST(unanswered_question_times_out_by_policy), TEST(never_auto), TEST(config_get_tells_values_and_bounds_CH_09), TEST(config_put_and_delete),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
