@@ -17,7 +17,7 @@ TESTS += $(SESSION_TESTS)
 PAIR_FILES = tests/unit/pair.c tests/unit/pair.h tests/unit/wire.c tests/unit/wire.h
 # The tests move the clock themselves: 450 s of silence pass in a blink.
 WRAP_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=when_boot_ms
-SESSION_LIBS = $(LINK_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+SESSION_LIBS = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_session_SOURCES = tests/unit/test_session.c $(PAIR_FILES)
 tests_unit_test_session_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_session_LDFLAGS = $(WRAP_CLOCK)

@@ -2,13 +2,8 @@
 /* heartbeat - PUT /.well-known/dots/hb from each side (RFC 9132, 4.7; RFC 9066, 5.2.1), what it tells of the other direction, and loss. */
 #include <string.h>
 
+#include "dots/cbor.h"
 #include "link/session_private.h"
-
-/* {49: {51: …}}: the one form that a heartbeat's body has. */
-static const uint8_t body_form[] = { 0xa1, 0x18, 49, 0xa1, 0x18, 51 };
-#define BODY_LEN (sizeof body_form + 1)
-#define CBOR_FALSE 0xf4
-#define CBOR_TRUE 0xf5
 
 #define N_PATH 3
 static const char *const path[N_PATH] = { ".well-known", "dots", "hb" };
@@ -29,13 +24,16 @@ static void send_one(struct session *s)
 {
 	struct heartbeat *hb = &s->hb;
 	struct message m;
-	struct buf out = { 0 };
-	uint8_t payload[BODY_LEN];
+	struct body body;
+	struct buf payload = { 0 }, out = { 0 };
 	uint64_t token = session_random();
 	if (s->transport == TRANSPORT_TCP && !s->csm_seen)
 		return;
-	memcpy(payload, body_form, sizeof body_form);
-	payload[sizeof body_form] = peer_is_heard(s) ? CBOR_TRUE : CBOR_FALSE;
+	body_init(&body);
+	body.kind = BODY_HEARTBEAT;
+	body.peer_hb_status = peer_is_heard(s);
+	dots_cbor_encode(&body, &payload);
+	body_free(&body);
 	message_init(&m);
 	m.code = METHOD_PUT;
 	m.id = hb->id = session_next_id(s);
@@ -44,13 +42,14 @@ static void send_one(struct session *s)
 	for (size_t i = 0; i < N_PATH; i++)
 		m.path[m.n_path++] = path[i];
 	m.content_format = CONTENT_FORMAT_DOTS_CBOR;
-	m.payload = payload;
-	m.payload_len = sizeof payload;
+	m.payload = payload.data;
+	m.payload_len = payload.len;
 	message_build(s->transport, &m, &out);
-	if (!out.failed)
+	if (!payload.failed && !out.failed)
 		session_send(s, out.data, out.len);
 	hb->pending = true;
 	hb->sent = loop_now(s->loop);
+	buf_free(&payload);
 	buf_free(&out);
 }
 
@@ -131,15 +130,20 @@ void session_heartbeat(struct session *s, const struct heartbeat_config *config)
 /* 0 or 1, what it tells of our own heartbeats; -1 with *why. */
 static int check(const struct message *m, struct reason *why)
 {
+	struct body body;
 	if (m->code != METHOD_PUT)
 		return reason_set(why, CODE(4, 5), "", "RFC 9132, 4.7", "a heartbeat is a PUT, not a %s", code_name(m->code));
 	if (m->n_path != N_PATH || m->n_query)
 		return reason_set(why, REASON_BAD_REQUEST, "Uri-Path", "RFC 9132, 4.7", "a heartbeat's path ends with \"hb\"");
 	if (m->content_format != CONTENT_FORMAT_DOTS_CBOR)
 		return reason_set(why, CODE(4, 15), "Content-Format", "RFC 9132, 10.3", "a heartbeat is application/dots+cbor (271)");
-	if (m->payload_len != BODY_LEN || memcmp(m->payload, body_form, sizeof body_form) || (m->payload[BODY_LEN - 1] | 1) != CBOR_TRUE)
-		return reason_set(why, REASON_BAD_REQUEST, "heartbeat", "RFC 9132, 4.7", "the body of a heartbeat holds peer-hb-status");
-	return m->payload[BODY_LEN - 1] == CBOR_TRUE;
+	if (dots_cbor_decode(m->payload, m->payload_len, BODY_REQUEST, &body, why) < 0)
+		return -1;
+	int status = body.kind == BODY_HEARTBEAT ? body.peer_hb_status : -1;
+	body_free(&body);
+	if (status < 0)
+		reason_set(why, REASON_BAD_REQUEST, "heartbeat", "RFC 9132, 4.7", "the body of a heartbeat holds peer-hb-status");
+	return status;
 }
 
 static bool is_heartbeat(const struct message *m)

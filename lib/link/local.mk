@@ -13,4 +13,5 @@ noinst_LIBRARIES += %D%/liblink.a
 	%D%/session.c %D%/session_incoming.c %D%/session_private.h \
 	%D%/session.h \
 	%D%/tls.h
-LINK_LIBS = lib/link/liblink.a $(GNUTLS_LIBS) $(COAP_LIBS) $(CARES_LIBS) $(CBOR_LIBS)
+# A session speaks CBOR (heartbeats): libdots and libcbor come along; $(BASE_LIBS) follows.
+LINK_LIBS = lib/link/liblink.a lib/dots/libdots.a $(GNUTLS_LIBS) $(COAP_LIBS) $(CARES_LIBS) $(CBOR_LIBS)

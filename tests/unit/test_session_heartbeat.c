@@ -109,6 +109,7 @@ static void test_refused(void **state)
 		uint8_t code;
 	} rows[] = {
 		{ ON_HB "12010fffa11831a11833f5", CODE(2, 4) },
+		{ ON_HB "12010fffd9010fa11831a11833f5", CODE(2, 4) },             /* tagged 271 */
 		{ ON_HB "12010fffa11831a0", CODE(4, 0) },                     /* no 51 */
 		{ ON_HB "12010fffa0", CODE(4, 0) }, { ON_HB "12010f", CODE(4, 0) },
 		{ ON_HB "12010fffa11831a1183301", CODE(4, 0) },               /* not a boolean */
