@@ -1,2 +1,3 @@
 # Demo, quickstart and integrations.
+EXTRA_DIST += contrib/quickstart contrib/demo/run
 include contrib/demo/local.mk

@@ -50,7 +50,8 @@ static int run(int fd, const struct sockaddr_storage *victim)
 	struct sockaddr_storage attacker = { 0 };
 	int64_t window = 0;
 	unsigned fresh = 0, attacks = 0;
-	bool attacked = false;
+	bool attacked = false, learned = false;
+	/* What is in use before the first window has passed is not new. */
 	while (!packet_stop) {
 		struct sighting s;
 		int got = link_read(fd, &s);
@@ -60,6 +61,7 @@ static int run(int fd, const struct sockaddr_storage *victim)
 		if (now - window > WINDOW_US) {
 			/* It is over, and may begin anew, when a whole window stayed below the rate. */
 			attacked = attacked && fresh * (1000000 / WINDOW_US) >= o.rate;
+			learned = window;
 			window = now, fresh = 0;
 		}
 		if (!got || !s.outgoing || !packet_same_host(&s.to, victim))
@@ -70,7 +72,7 @@ static int run(int fd, const struct sockaddr_storage *victim)
 		}
 		bool is_new = now - seen[packet_port(&s.from)] > FORGET_US;
 		seen[packet_port(&s.from)] = now;
-		if (!is_new || ++fresh * (1000000 / WINDOW_US) < o.rate || attacked)
+		if (!learned || !is_new || ++fresh * (1000000 / WINDOW_US) < o.rate || attacked)
 			continue;
 		attacked = true;
 		print_line(&s, ++attacks);

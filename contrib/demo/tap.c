@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tap - what leaves a link: counts the flood and the conversation in steps of 10 ms, by the kernel's own time stamps.
+/* tap - what leaves a link: counts the flood and the conversation in steps of time, by the kernel's own time stamps.
    One JSON line for each step in which something left, with the time of its last attack packet; times are seconds since 1970. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,20 +9,27 @@
 #include "base/cli.h"
 #include "packet.h"
 
-#define STEP_US 10000
-
 struct step {
 	int64_t number;              /* since 1970 */
 	unsigned flood, talk;
 	int64_t last_us;             /* of its last attack packet */
 };
 
-static bool live;
+static struct {
+	bool live;
+	int64_t step_us;
+} o = { .step_us = 10000 };
 
 static int on_option(void *arg, const char *name, const char *value)
 {
-	(void)arg, (void)name, (void)value;
-	live = true;
+	uint16_t ms, same;
+	(void)arg;
+	if (!strcmp(name, "live"))
+		o.live = true;
+	else if (cli_range(value, 10000, &ms, &same) || !ms)
+		return cli_usage_error("--%s: \"%s\" is not a number in range", name, value);
+	else
+		o.step_us = ms * INT64_C(1000);
 	return 0;
 }
 
@@ -30,7 +37,7 @@ static void print_step(const struct step *s, int fd)
 {
 	if (!s->flood && !s->talk)
 		return;
-	printf("{\"time\":%.2f,\"flood\":%u,\"talk\":%u", (double)s->number * STEP_US / 1e6, s->flood, s->talk);
+	printf("{\"time\":%.2f,\"flood\":%u,\"talk\":%u", (double)(s->number * o.step_us) / 1e6, s->flood, s->talk);
 	if (s->flood)
 		printf(",\"last\":%.6f", (double)s->last_us / 1e6);
 	unsigned missed = link_missed(fd);
@@ -47,11 +54,11 @@ static void run(int fd)
 		int got = link_read(fd, &s);
 		if (got < 0)
 			return;
-		int64_t number = (got && s.us ? s.us : packet_now_us()) / STEP_US;
+		int64_t number = (got && s.us ? s.us : packet_now_us()) / o.step_us;
 		/* A packet may be stamped a little before the clock was read for an empty round. */
 		if (number > step.number) {
 			print_step(&step, fd);
-			if (live)
+			if (o.live)
 				fflush(stdout);
 			step = (struct step){ .number = number };
 		}
@@ -67,10 +74,14 @@ static void run(int fd)
 
 int main(int argc, char **argv)
 {
-	static const struct cli_option options[] = { { "live", 'l', NULL, "write each line at once" }, { 0 } };
+	static const struct cli_option options[] = {
+		{ "live", 'l', NULL, "write each line at once" },
+		{ "step", 's', "MS", "count in steps of so many milliseconds (10)" },
+		{ 0 },
+	};
 	static const struct cli_program program = {
-		.name = "tap", .usage = "[--live] INTERFACE", .options = options,
-		.purpose = "Counts the demo's packets that leave an interface, in steps of 10 ms, until SIGTERM.",
+		.name = "tap", .usage = "[OPTION]… INTERFACE", .options = options,
+		.purpose = "Counts the demo's packets that leave an interface, in steps of time, until SIGTERM.",
 	};
 	int at = cli_parse(&program, argc, argv, on_option, NULL);
 	if (at < 0 || argc - at != 1)

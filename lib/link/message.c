@@ -408,7 +408,7 @@ void message_build(enum transport t, const struct message *m, struct buf *out)
 
 const char *code_text(uint8_t code, char out[8])
 {
-	snprintf(out, 8, "%u.%02u", CLASS(code), code & 31u);
+	snprintf(out, 8, "%d.%02u", CLASS(code), code & 31u);
 	return out;
 }
 

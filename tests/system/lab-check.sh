@@ -46,7 +46,7 @@ failed=0
 for i in $(seq "${LABS:-5}"); do
 	/bin/sh "$0" quick >>"$work/row" 2>&1 || failed=$i
 done
-is $failed 0 "${LABS:-5} labs in a row"
+is "$failed" 0 "${LABS:-5} labs in a row"
 grep -h '^mnt:' "$work/a" "$work/b" "$work/c" "$work/row" >"$work/labs"
 wait_for 5 gone
 ok $? 'no process of any of them is left behind'
