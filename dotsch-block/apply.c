@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "apply.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "kernel.h"
+#include "route.h"
+
+void unit_free(struct unit *u)
+{
+	if (!u)
+		return;
+	plan_free(&u->plan);
+	free(u);
+}
+
+struct nft *kernel_nft(struct kernel *k)
+{
+	return k->nft;
+}
+
+size_t kernel_units(const struct kernel *k)
+{
+	return k->n_units;
+}
+
+int kernel_commit(struct kernel *k, struct reason *why)
+{
+	bool sent = nft_batch_messages(k->nft) > 0;
+	int e = nft_commit(k->nft, why);
+	if (e == 0 && sent)
+		k->generation++;
+	return e;
+}
+
+static uint64_t timeout_of(const struct unit *u, int64_t now)
+{
+	if (u->until == INT64_MAX)
+		return (uint64_t)LEASE_SECONDS * 1000;
+	return u->until > now ? (uint64_t)(u->until - now) : 1;
+}
+
+/* Long lists of single sources go into a set that nothing looks at yet, in portions that fit the kernel's buffers. */
+static int fill(struct kernel *k, const struct unit *u, struct reason *why)
+{
+	for (int f = 0; f < 2; f++) {
+		size_t n = u->plan.source[f].n;
+		for (size_t at = 0; rules_bulky(&u->plan, f) && at < n; at += BULK_CHUNK) {
+			nft_begin(k->nft);
+			rules_add_sources(k->nft, u->id, &u->plan, f, at == 0, at, n - at < BULK_CHUNK ? n - at : BULK_CHUNK);
+			int e = kernel_commit(k, why);
+			if (e < 0)
+				return e;
+		}
+	}
+	return 0;
+}
+
+/* What fill made before something failed. */
+static void unfill(struct kernel *k, const struct unit *u)
+{
+	char name[NFT_NAME_MAX];
+	for (int f = 0; f < 2; f++) {
+		if (!rules_bulky(&u->plan, f))
+			continue;
+		nft_begin(k->nft);
+		nft_del_set(k->nft, unit_name(u->id, f ? "_s6" : "_s4", name));
+		kernel_commit(k, NULL);
+	}
+}
+
+/* A transaction under way: units in place of units, and where each hook's packets then go. */
+struct change {
+	struct unit *slot;           /* leaves the list of units; NULL = none */
+	struct unit *add;            /* enters it; may be slot with another content */
+	const struct unit *gone;     /* what is deleted: slot's content as it was */
+	struct dispatch next[HOOKS][2];
+	bool touched[HOOKS];
+};
+
+static int plan_routes(struct kernel *k, struct change *c, enum hook hook)
+{
+	struct route *routes = malloc((k->n_units + 1) * sizeof *routes);
+	int e = routes ? 0 : -1;
+	for (int f = 0; e == 0 && f < 2; f++) {
+		size_t n = 0;
+		for (size_t i = 0; i < k->n_units; i++)
+			if (k->unit[i] != c->slot && k->unit[i]->plan.hook == hook)
+				routes[n++] = (struct route){ k->unit[i]->id, &k->unit[i]->plan.target[f] };
+		if (c->add && c->add->plan.hook == hook)
+			routes[n++] = (struct route){ c->add->id, &c->add->plan.target[f] };
+		e = dispatch_make(f ? 6 : 4, routes, n, &k->dispatch[hook][f], &k->last_junction, &c->next[hook][f]);
+	}
+	free(routes);
+	c->touched[hook] = true;
+	return e;
+}
+
+static bool empty(const struct dispatch d[2])
+{
+	return !d[0].n_segments && !d[1].n_segments;
+}
+
+static void collect(struct kernel *k, struct change *c, int64_t now)
+{
+	char map[NFT_NAME_MAX];
+	nft_begin(k->nft);
+	for (int h = 0; h < HOOKS; h++)
+		if (c->touched[h] && !k->hook_up[h] && !empty(c->next[h]))
+			route_hook_up(k->nft, (enum hook)h, k->run, k->devices, k->n_devices);
+	if (c->add)
+		rules_add(k->nft, c->add->id, &c->add->plan, &c->add->mark, c->add->comment, timeout_of(c->add, now), c->add->packets, c->add->bytes);
+	for (int h = 0; h < HOOKS; h++)
+		for (int f = 0; c->touched[h] && f < 2; f++)
+			route_change(k->nft, route_map((enum hook)h, k->run, f, map), &k->dispatch[h][f], &c->next[h][f]);
+	for (int h = 0; h < HOOKS; h++)
+		if (c->touched[h] && k->hook_up[h] && empty(c->next[h]))
+			route_hook_down(k->nft, (enum hook)h, k->run);
+	if (c->gone)
+		rules_delete(k->nft, c->gone->id, &c->gone->plan);
+}
+
+static void take_out(struct kernel *k, const struct unit *u)
+{
+	size_t i = 0;
+	while (k->unit[i] != u)
+		i++;
+	memmove(&k->unit[i], &k->unit[i + 1], (k->n_units - i - 1) * sizeof *k->unit);
+	k->n_units--;
+}
+
+void kernel_forget(struct kernel *k, const struct unit *u)
+{
+	take_out(k, u);
+	k->damaged = true;
+}
+
+/* The transaction went through: what was planned is what is. */
+static void settle(struct kernel *k, struct change *c)
+{
+	for (int h = 0; h < HOOKS; h++) {
+		if (!c->touched[h])
+			continue;
+		for (int f = 0; f < 2; f++) {
+			dispatch_free(&k->dispatch[h][f]);
+			k->dispatch[h][f] = c->next[h][f];
+			c->next[h][f] = (struct dispatch){ 0 };
+		}
+		k->hook_up[h] = !empty(k->dispatch[h]);
+	}
+	if (c->slot)
+		take_out(k, c->slot);
+	if (c->add)
+		k->unit[k->n_units++] = c->add;
+}
+
+static int run(struct kernel *k, struct change *c, int64_t now, struct reason *why)
+{
+	int e = 0;
+	if (k->n_units == k->cap_units) {
+		size_t cap = k->cap_units ? k->cap_units * 2 : 16;
+		struct unit **more = realloc(k->unit, cap * sizeof *more);
+		if (!more)
+			return reason_set(why, 163, "", "", "out of memory"), -ENOMEM;
+		k->unit = more;
+		k->cap_units = cap;
+	}
+	if ((c->add && plan_routes(k, c, c->add->plan.hook) < 0) ||
+	    (c->gone && !c->touched[c->gone->plan.hook] && plan_routes(k, c, c->gone->plan.hook) < 0))
+		e = (reason_set(why, 163, "", "", "out of memory"), -ENOMEM);
+	if (e == 0 && c->add)
+		e = fill(k, c->add, why);
+	if (e == 0) {
+		collect(k, c, now);
+		e = kernel_commit(k, why);
+	}
+	if (e == 0)
+		settle(k, c);
+	else if (c->add)
+		unfill(k, c->add);
+	for (int h = 0; h < HOOKS; h++)
+		for (int f = 0; f < 2; f++)
+			dispatch_free(&c->next[h][f]);
+	return e;
+}
+
+int kernel_install(struct kernel *k, struct unit *u, struct unit *replaces, int64_t now, struct reason *why)
+{
+	u->id = ++k->last_unit;
+	if (replaces && kernel_read(k, replaces, NULL) == 0) {
+		u->packets = replaces->packets;
+		u->bytes = replaces->bytes;
+	}
+	struct change c = { .slot = replaces, .add = u, .gone = replaces };
+	return run(k, &c, now, why);
+}
+
+int kernel_remove(struct kernel *k, struct unit *u, struct reason *why)
+{
+	kernel_read(k, u, NULL);
+	struct change c = { .slot = u, .gone = u };
+	return run(k, &c, 0, why);
+}
+
+/* Whether the plans differ in nothing but the addresses of the sources. */
+static bool same_but_sources(const struct plan *a, const struct plan *b)
+{
+	struct plan x = *a;
+	x.source[0] = b->source[0];
+	x.source[1] = b->source[1];
+	return plan_equal(&x, b);
+}
+
+int kernel_change(struct kernel *k, struct unit *u, struct plan *plan, int64_t now, struct reason *why)
+{
+	struct unit old = *u;
+	int e;
+	nft_begin(k->nft);
+	if (same_but_sources(&u->plan, plan) && rules_change_sources(k->nft, u->id, &u->plan, plan)) {
+		rules_renew(k->nft, u->id, plan, timeout_of(u, now));
+		e = kernel_commit(k, why);
+	} else {
+		kernel_read(k, u, NULL);
+		u->id = ++k->last_unit;
+		old.packets = u->packets;
+		old.bytes = u->bytes;
+		u->plan = *plan;
+		struct change c = { .slot = u, .add = u, .gone = &old };
+		e = run(k, &c, now, why);
+		if (e < 0) {
+			*u = old;
+			return e;
+		}
+	}
+	if (e == 0) {
+		plan_free(&old.plan);
+		u->plan = *plan;
+		*plan = (struct plan){ 0 };
+	}
+	return e;
+}
+
+int kernel_renew(struct kernel *k, struct unit *u, int64_t now, struct reason *why)
+{
+	nft_begin(k->nft);
+	rules_renew(k->nft, u->id, &u->plan, timeout_of(u, now));
+	return kernel_commit(k, why);
+}
+
+int kernel_read(struct kernel *k, struct unit *u, struct reason *why)
+{
+	char name[NFT_NAME_MAX];
+	uint64_t packets, bytes;
+	int e = nft_get_counter(k->nft, unit_name(u->id, "", name), &packets, &bytes, why);
+	if (e == 0) {
+		u->packets = packets;
+		u->bytes = bytes;
+	}
+	return e;
+}
+
+static int unit_by_id(const void *key, const void *member)
+{
+	uint32_t a = *(const uint32_t *)key, b = (*(struct unit *const *)member)->id;
+	return (a > b) - (a < b);
+}
+
+static void one_counter(void *arg, const char *name, uint64_t packets, uint64_t bytes, const void *userdata, size_t len)
+{
+	struct kernel *k = arg;
+	(void)userdata, (void)len;
+	uint32_t id = *name == 'm' ? (uint32_t)strtoul(name + 1, NULL, 10) : 0;
+	/* Units enter the list with rising ids. */
+	struct unit **u = k->n_units ? bsearch(&id, k->unit, k->n_units, sizeof *k->unit, unit_by_id) : NULL;
+	if (u) {
+		(*u)->packets = packets;
+		(*u)->bytes = bytes;
+	}
+}
+
+int kernel_read_all(struct kernel *k, struct reason *why)
+{
+	return nft_dump_counters(k->nft, one_counter, k, why);
+}
+
+/* Everything of ours once more into a table that another program has emptied or removed. */
+static int rebuild(struct kernel *k, int64_t now, struct reason *why)
+{
+	struct unit **units = k->unit;
+	size_t n = k->n_units;
+	int e = kernel_new_table(k, why);
+	if (e < 0)
+		return e;
+	k->unit = NULL;
+	k->n_units = k->cap_units = 0;
+	k->run++;
+	for (int h = 0; h < HOOKS; h++) {
+		k->hook_up[h] = false;
+		for (int f = 0; f < 2; f++)
+			dispatch_free(&k->dispatch[h][f]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct reason one;
+		int failed = kernel_install(k, units[i], NULL, now, &one);
+		if (failed < 0) {
+			/* It stays in the list, so that the next look at the table tries again. */
+			e = failed;
+			reason_set(why, one.code, "", "", "%s", one.text);
+			k->damaged = true;
+			if (k->n_units < k->cap_units)
+				k->unit[k->n_units++] = units[i];
+		}
+	}
+	free(units);
+	return e;
+}
+
+int kernel_watch(struct kernel *k, int64_t now, struct reason *why)
+{
+	uint32_t generation;
+	int e = nft_get_generation(k->nft, &generation, why);
+	if (e < 0)
+		return e;
+	if (generation == k->generation && !k->damaged)
+		return 0;
+	if (!k->damaged && kernel_intact(k)) {
+		k->generation = generation;
+		return 0;
+	}
+	k->damaged = false;
+	e = rebuild(k, now, why);
+	return e < 0 ? e : 1;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* block - the running program: what it was told, what it knows of each mitigation, and the loop they live in. */
+#ifndef BLOCK_BLOCK_H
+#define BLOCK_BLOCK_H
+
+#include "apply.h"
+#include "base/line.h"
+#include "dots/envelope.h"
+#include "options.h"
+#include "table.h"
+
+struct block {
+	const struct options *o;
+	struct loop *loop;
+	struct line_in *in;
+	struct line_out *out;
+	struct kernel *kernel;
+	struct table table;
+	struct plan_policy policy;
+	struct prefix_list own;      /* this machine's addresses */
+	struct loop_timer tick, watch;
+	bool syncing;                /* between `begin` and `end` */
+};
+
+/* Runs until the end of input or a signal. Returns an exit code. */
+int block_run(const struct options *o);
+
+/* mitigate.c: one request as it came, and its end. */
+void block_mitigate(struct block *b, struct envelope *e);
+void block_withdraw(struct block *b, struct envelope *e);
+void block_end(struct block *b, struct entry *e);            /* out of the kernel and out of the table */
+void block_arm(struct block *b, struct entry *e);            /* its timer, for what is due next */
+
+/* status.c */
+void status_send(struct block *b, struct entry *e);
+void status_expired(struct block *b, struct entry *e);
+/* Looks at the counters as they were last read: the status that follows, and whether a line is due. */
+void status_judge(struct block *b, struct entry *e);
+void status_tick(struct block *b);
+
+/* reconcile.c */
+void reconcile_want(struct block *b);
+void reconcile_line(struct block *b, struct envelope *e);
+struct leftover *reconcile_find(struct block *b, const struct entry *e);
+/* The hosts that an earlier run had for the same request; 0 when it had none. The caller frees *out. */
+size_t reconcile_hosts(struct block *b, const struct entry *e, struct host **out);
+
+#endif

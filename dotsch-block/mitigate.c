@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/when.h"
+#include "block.h"
+#include "dots/json.h"
+
+#define MOST_HOSTS 1024
+/* A request without a lifetime, which only a plain document can be, gets the usual one (RFC 9132, 4.4.1). */
+#define USUAL_LIFETIME 3600
+
+static const int64_t first_looks[FIRST_LOOKS] = { 10, 50, 200 };
+
+static void refuse_line(struct block *b, const struct envelope *e, const struct reason *why)
+{
+	envelope_send(b->out, envelope_error(why, e));
+}
+
+static int mac_parse(const char *text, uint8_t out[6])
+{
+	unsigned v[6];
+	char rest;
+	if (strlen(text) != 17 || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &rest) != 6)
+		return -1;
+	for (int i = 0; i < 6; i++)
+		out[i] = (uint8_t)v[i];
+	return 0;
+}
+
+static int host_parse(const json_t *o, struct host *h, struct reason *why)
+{
+	const char *address = NULL, *mac = NULL;
+	if (!json_is_object(o))
+		return reason_set(why, REASON_BAD_REQUEST, "hosts", "dotsch-lines(5)", "holds something that is no object");
+	if (json_get_string(o, "address", PREFIX_TEXT_MAX, &address, why) < 0 || json_get_string(o, "mac", 32, &mac, why) < 0)
+		return -1;
+	*h = (struct host){ .has_address = address != NULL, .has_mac = mac != NULL };
+	if (address && prefix_parse(address, true, &h->address) < 0)
+		return reason_set(why, REASON_BAD_REQUEST, "address", "dotsch-lines(5)", "\"%s\" is not an address", address);
+	if (address && !prefix_is_host(&h->address))
+		return reason_set(why, REASON_BAD_REQUEST, "address", "dotsch-lines(5)", "\"%s\" is not a single host", address);
+	if (mac && mac_parse(mac, h->mac) < 0)
+		return reason_set(why, REASON_BAD_REQUEST, "mac", "dotsch-lines(5)", "\"%s\" is not a MAC address such as 02:00:5e:10:00:01", mac);
+	if (!address && !mac)
+		return reason_set(why, REASON_BAD_REQUEST, "hosts", "dotsch-lines(5)", "a host has neither address nor mac");
+	return 0;
+}
+
+/* What a mitigate line says beside its DOTS content. */
+struct request {
+	struct host *hosts;          /* owned */
+	size_t n;
+	bool has_hosts, pending;
+	const char *certainty;
+};
+
+/* The list of inside hosts: 1 when the line has one, 0 when not. The caller frees *out. */
+static int hosts_parse(const json_t *line, struct host **out, size_t *n, struct reason *why)
+{
+	json_t *list = NULL;
+	*out = NULL;
+	*n = 0;
+	int got = json_get_container(line, "hosts", JSON_ARRAY, &list, why);
+	if (got <= 0)
+		return got;
+	size_t count = json_array_size(list);
+	if (count > MOST_HOSTS)
+		return reason_set(why, REASON_BAD_REQUEST, "hosts", "dotsch-lines(5)", "has %zu entries, at most %d are allowed", count, MOST_HOSTS);
+	if (count && !(*out = calloc(count, sizeof **out)))
+		return reason_set(why, 163, "hosts", "", "out of memory");
+	for (size_t i = 0; i < count; i++)
+		if (host_parse(json_array_get(list, i), &(*out)[i], why) < 0) {
+			free(*out);
+			*out = NULL;
+			return -1;
+		}
+	*n = count;
+	return 1;
+}
+
+static int request_parse(const json_t *line, struct request *r, struct reason *why)
+{
+	const char *consent = NULL;
+	*r = (struct request){ 0 };
+	if (json_get_string(line, "consent", 32, &consent, why) < 0 || json_get_string(line, "certainty", 32, &r->certainty, why) < 0)
+		return -1;
+	/* An unknown word is no consent. */
+	r->pending = consent && strcmp(consent, "given") != 0;
+	int got = hosts_parse(line, &r->hosts, &r->n, why);
+	r->has_hosts = got == 1;
+	return got < 0 ? -1 : 0;
+}
+
+static int expires_due(const struct entry *e, int64_t now)
+{
+	return e->until != INT64_MAX && e->until <= now;
+}
+
+static void renew(struct block *b, struct entry *e)
+{
+	struct reason why;
+	e->unit->until = e->until;
+	e->renewed = loop_now(b->loop);
+	if (kernel_renew(b->kernel, e->unit, e->renewed, &why) < 0 && kernel_watch(b->kernel, e->renewed, NULL) != 1)
+		log_warning("renewing mitigation %u of %s: %s", e->mid, e->peer, why.text);
+}
+
+static void due(void *arg)
+{
+	struct entry *e = arg;
+	struct block *b = e->block;
+	int64_t now = loop_now(b->loop);
+	if (expires_due(e, now)) {
+		status_expired(b, e);
+		block_end(b, e);
+		return;
+	}
+	if (e->unit && e->looks < FIRST_LOOKS) {
+		e->looks++;
+		kernel_read(b->kernel, e->unit, NULL);
+		status_judge(b, e);
+	}
+	if (e->unit && e->until == INT64_MAX && now - e->renewed >= (int64_t)LEASE_RENEW_SECONDS * 1000)
+		renew(b, e);
+	block_arm(b, e);
+}
+
+void block_arm(struct block *b, struct entry *e)
+{
+	int64_t at = e->until, now = loop_now(b->loop);
+	if (e->unit && e->looks < FIRST_LOOKS && e->applied + first_looks[e->looks] < at)
+		at = e->applied + first_looks[e->looks];
+	if (e->unit && e->until == INT64_MAX && e->renewed + (int64_t)LEASE_RENEW_SECONDS * 1000 < at)
+		at = e->renewed + (int64_t)LEASE_RENEW_SECONDS * 1000;
+	if (!e->timer.cb)
+		loop_timer_init(&e->timer, due, e);
+	if (at == INT64_MAX)
+		loop_timer_stop(b->loop, &e->timer);
+	else
+		loop_timer_set(b->loop, &e->timer, at > now ? at - now : 0);
+}
+
+static void out_of_kernel(struct block *b, struct entry *e)
+{
+	struct reason why;
+	if (!e->unit)
+		return;
+	if (kernel_remove(b->kernel, e->unit, &why) < 0) {
+		/* Most likely somebody flushed the table: putting it right settles this one too. */
+		log_warning("removing mitigation %u of %s: %s", e->mid, e->peer, why.text);
+		if (kernel_watch(b->kernel, loop_now(b->loop), &why) < 0 || kernel_remove(b->kernel, e->unit, &why) < 0)
+			kernel_forget(b->kernel, e->unit);
+	}
+	e->before_packets += e->unit->packets;
+	e->before_bytes += e->unit->bytes;
+	unit_free(e->unit);
+	e->unit = NULL;
+}
+
+void block_end(struct block *b, struct entry *e)
+{
+	struct leftover *old = reconcile_find(b, e);
+	struct reason why;
+	out_of_kernel(b, e);
+	if (old && !old->closed && kernel_close_leftover(b->kernel, old, &why) < 0)
+		log_warning("%s", why.text);
+	loop_timer_stop(b->loop, &e->timer);
+	table_remove(&b->table, e);
+}
+
+static void describe(const struct entry *e, const struct plan *p, const struct host *hosts, size_t n, char *out, size_t cap)
+{
+	char text[PREFIX_TEXT_MAX];
+	int at = snprintf(out, cap, "%s %u", *e->peer ? e->peer : "-", e->mid);
+	for (size_t i = 0; p->device && i < n && at > 0 && (size_t)at < cap; i++)
+		if (hosts[i].has_address)
+			at += snprintf(out + at, cap - (size_t)at, " %s", addr_format(&hosts[i].address, text));
+}
+
+/* Puts the plan into the kernel, in place of what is there. 0, or -1 with *why. The plan is taken over or freed by its owner. */
+static int into_kernel(struct block *b, struct entry *e, struct plan *plan, const char *comment, struct reason *why)
+{
+	int64_t now = loop_now(b->loop);
+	if (e->unit) {
+		e->unit->until = e->until;
+		if (plan_equal(&e->unit->plan, plan))
+			return kernel_renew(b->kernel, e->unit, now, why);
+		snprintf(e->unit->comment, sizeof e->unit->comment, "%s", comment);
+		e->unit->mark.request = e->request;
+		e->unit->mark.device = plan->device;
+		if (kernel_change(b->kernel, e->unit, plan, now, why) < 0)
+			return -1;
+		e->applied = now;
+		e->looks = 0;
+		return 0;
+	}
+	struct unit *u = calloc(1, sizeof *u);
+	if (!u)
+		return reason_set(why, 163, "", "", "out of memory");
+	u->plan = *plan;
+	u->until = e->until;
+	u->mark.request = e->request;
+	u->mark.device = plan->device;
+	memcpy(u->mark.key, e->key, sizeof e->key);
+	snprintf(u->comment, sizeof u->comment, "%s", comment);
+	if (kernel_install(b->kernel, u, NULL, now, why) < 0) {
+		free(u);
+		return -1;
+	}
+	*plan = (struct plan){ 0 };
+	e->unit = u;
+	e->applied = now;
+	e->looks = 0;
+	return 0;
+}
+
+static void enforce(struct block *b, struct entry *e, struct plan *plan, const char *comment)
+{
+	struct reason why;
+	int failed = into_kernel(b, e, plan, comment, &why);
+	/* The table may have been flushed a moment ago. */
+	if (failed < 0 && kernel_watch(b->kernel, loop_now(b->loop), NULL) == 1)
+		failed = into_kernel(b, e, plan, comment, &why);
+	e->renewed = loop_now(b->loop);
+	e->exceeded = failed < 0;
+	if (failed < 0) {
+		log_warning("mitigation %u of %s: %s", e->mid, e->peer, why.text);
+		snprintf(e->why, sizeof e->why, "%s", why.text);
+		e->cause = "kernel";
+		e->status = STATUS_EXCEEDED;
+	} else if (e->status == STATUS_NONE || e->status == STATUS_EXCEEDED) {
+		e->status = STATUS_IN_PROGRESS;
+	}
+}
+
+/* What the plan came to, in the entry; the kernel follows. */
+static void carry_out(struct block *b, struct entry *e, struct plan *plan, bool tuple, const char *comment)
+{
+	e->outcome = plan->outcome;
+	e->cause = plan->cause;
+	e->refused = plan->outcome == PLAN_REFUSED;
+	e->tuple = tuple;
+	e->stops = action_stops(&plan->action);
+	e->exceeded = false;
+	snprintf(e->why, sizeof e->why, "%s", plan->why.text);
+	if (plan->outcome == PLAN_ENFORCE) {
+		enforce(b, e, plan, comment);
+	} else {
+		out_of_kernel(b, e);
+		e->status = STATUS_IN_PROGRESS;
+	}
+}
+
+/* The entry the line is about, made if need be; NULL with *why. */
+static struct entry *entry_of(struct block *b, const struct envelope *e, struct reason *why)
+{
+	const struct mitigation *m = &e->body.scope[0];
+	bool has_mid = e->has_mid || m->has_mid;
+	uint32_t mid = e->has_mid ? e->mid : m->mid;
+	uint8_t key[16];
+	if (!has_mid && !e->ref) {
+		reason_set(why, REASON_BAD_REQUEST, "mid", "dotsch-lines(5)", "is missing, and there is no ref either: nothing could name this mitigation later");
+		return NULL;
+	}
+	table_key(e->peer, e->cuid, has_mid, mid, e->ref, key);
+	struct entry *entry = table_find(&b->table, key);
+	if (entry)
+		return entry;
+	if (b->table.n >= MOST_MITIGATIONS) {
+		reason_set(why, 163, "", "", "there are %d mitigations already, more are not taken", MOST_MITIGATIONS);
+		return NULL;
+	}
+	entry = table_add(&b->table, e->peer, e->cuid, has_mid, mid, e->ref);
+	if (!entry) {
+		reason_set(why, 163, "", "", "out of memory");
+		return NULL;
+	}
+	entry->block = b;
+	return entry;
+}
+
+/* A resolution is kept as long as the request is the same: dropped flows leave nothing behind that a map could find again. True: the plan in force stays. */
+static bool keeps_device(const struct entry *e, uint64_t request, const struct request *r)
+{
+	return r->has_hosts && !r->n && !r->pending && e->unit && e->unit->plan.device && e->request == request;
+}
+
+static void keep_json(struct entry *entry, struct envelope *e)
+{
+	json_t *hosts = json_object_get(e->json, "hosts");
+	if (hosts && (json_array_size(hosts) || !entry->hosts)) {
+		json_decref(entry->hosts);
+		entry->hosts = json_incref(hosts);
+	}
+}
+
+/* Plans and carries out. The JSON of a long list is not needed any more, and is big. */
+static void decide(struct block *b, struct entry *entry, struct envelope *e, struct request *r)
+{
+	char comment[NFT_COMMENT_MAX + 1];
+	struct plan plan;
+	struct host *old = NULL;
+	size_t n_old = r->has_hosts && !r->n ? reconcile_hosts(b, entry, &old) : 0;
+	struct plan_input in = { .m = &e->body.scope[0], .has_hosts = r->has_hosts, .hosts = n_old ? old : r->hosts, .n_hosts = n_old ? n_old : r->n,
+		.pending = r->pending, .certainty = n_old ? NULL : r->certainty };
+	if (plan_make(&in, &b->policy, &plan) < 0) {
+		plan = (struct plan){ .outcome = PLAN_REFUSED, .cause = "kernel" };
+		reason_set(&plan.why, 163, "", "", "out of memory");
+	}
+	describe(entry, &plan, in.hosts, in.n_hosts, comment, sizeof comment);
+	json_object_del(e->json, DOTS_JSON_SCOPE);
+	carry_out(b, entry, &plan, in.has_hosts && !in.n_hosts, comment);
+	plan_free(&plan);
+	free(old);
+}
+
+void block_mitigate(struct block *b, struct envelope *e)
+{
+	struct reason why;
+	struct request r;
+	struct entry *entry = request_parse(e->json, &r, &why) < 0 ? NULL : entry_of(b, e, &why);
+	if (!entry) {
+		refuse_line(b, e, &why);
+		free(r.hosts);
+		return;
+	}
+	int64_t left = envelope_lifetime_left(e, 0, when_wall_ms());
+	uint64_t request = request_digest(&e->body.scope[0]);
+	if (e->body.scope[0].lifetime == LIFETIME_ABSENT)
+		left = USUAL_LIFETIME;
+	entry->named = true;
+	entry->until = left == LIFETIME_INDEFINITE ? INT64_MAX : loop_now(b->loop) + left * 1000;
+	if (left == 0) {
+		status_expired(b, entry);
+		block_end(b, entry);
+	} else if (keeps_device(entry, request, &r)) {
+		renew(b, entry);
+	} else {
+		entry->request = request;
+		keep_json(entry, e);
+		decide(b, entry, e, &r);
+	}
+	free(r.hosts);
+	if (left == 0)
+		return;
+	status_send(b, entry);
+	block_arm(b, entry);
+}
+
+void block_withdraw(struct block *b, struct envelope *e)
+{
+	struct entry *entry = NULL;
+	if (e->has_mid) {
+		uint8_t key[16];
+		table_key(e->peer, e->cuid, true, e->mid, NULL, key);
+		entry = table_find(&b->table, key);
+		for (size_t i = 0; !entry && i < kernel_leftovers(b->kernel); i++)
+			if (!memcmp(kernel_leftover(b->kernel, i)->mark.key, key, 16))
+				kernel_close_leftover(b->kernel, kernel_leftover(b->kernel, i), NULL);
+	} else if (e->ref) {
+		entry = table_find_ref(&b->table, e->ref);
+	} else {
+		struct reason why;
+		reason_set(&why, REASON_BAD_REQUEST, "mid", "dotsch-lines(5)", "is missing, and so is ref: which mitigation?");
+		refuse_line(b, e, &why);
+	}
+	if (entry)
+		block_end(b, entry);
+}

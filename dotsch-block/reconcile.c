@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "block.h"
+
+void reconcile_want(struct block *b)
+{
+	json_t *line = envelope_new("sync");
+	json_put(line, "want", json_true());
+	envelope_send(b->out, line);
+}
+
+struct leftover *reconcile_find(struct block *b, const struct entry *e)
+{
+	for (size_t i = 0; i < kernel_leftovers(b->kernel); i++)
+		if (!memcmp(kernel_leftover(b->kernel, i)->mark.key, e->key, sizeof e->key))
+			return kernel_leftover(b->kernel, i);
+	return NULL;
+}
+
+size_t reconcile_hosts(struct block *b, const struct entry *e, struct host **out)
+{
+	const struct leftover *old = reconcile_find(b, e);
+	struct reason why;
+	size_t n = 0;
+	*out = NULL;
+	if (!old || old->closed || !old->mark.device || old->mark.request != e->request)
+		return 0;
+	if (kernel_leftover_hosts(b->kernel, old, out, &n, &why) < 0) {
+		log_warning("%s", why.text);
+		return 0;
+	}
+	return n;
+}
+
+static void unname(void *arg, struct entry *e)
+{
+	(void)arg;
+	e->named = false;
+}
+
+static void end_unnamed(void *arg, struct entry *e)
+{
+	if (!e->named)
+		block_end(arg, e);
+}
+
+/* What the rules of an earlier run have counted until now belongs to the same mitigations. */
+static void carry_counters(struct block *b)
+{
+	for (size_t i = 0; i < kernel_leftovers(b->kernel); i++) {
+		const struct leftover *old = kernel_leftover(b->kernel, i);
+		struct entry *e = table_find(&b->table, old->mark.key);
+		if (e) {
+			e->before_packets += old->packets;
+			e->before_bytes += old->bytes;
+		}
+	}
+}
+
+void reconcile_line(struct block *b, struct envelope *e)
+{
+	const char *event = json_string_value(json_object_get(e->json, "event"));
+	struct reason why;
+	if (event && !strcmp(event, "begin")) {
+		b->syncing = true;
+		table_each(&b->table, unname, NULL);
+	} else if (event && !strcmp(event, "end") && b->syncing) {
+		b->syncing = false;
+		table_each(&b->table, end_unnamed, b);
+		if (kernel_count_leftovers(b->kernel, &why) < 0)
+			log_warning("%s", why.text);
+		carry_counters(b);
+		if (kernel_drop_leftovers(b->kernel, &why) < 0)
+			log_warning("removing the rules of an earlier run: %s", why.text);
+	}
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "rules.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ranges.h"
+
+#define IPPROTO_NUMBER_TCP 6
+#define NFPROTO4 2
+#define NFPROTO6 10
+#define ETHERNET 1           /* ARPHRD_ETHER */
+#define LOCAL_ROUTE 2        /* RTN_LOCAL */
+#define LOGS_A_SECOND 10
+
+char *unit_name(uint32_t id, const char *suffix, char out[NFT_NAME_MAX])
+{
+	snprintf(out, NFT_NAME_MAX, "m%" PRIu32 "%s", id, suffix);
+	return out;
+}
+
+static const char *const gate_suffix[2] = { "_t4", "_t6" }, *const source_suffix[2] = { "_s4", "_s6" }, *const allowed_suffix[2] = { "_a4", "_a6" };
+
+static void prefix_elems(struct nft *n, const char *set, bool add, const struct prefix *v, size_t count, bool interval, uint64_t timeout_ms)
+{
+	nft_elems_begin(n, set, add);
+	for (size_t i = 0; i < count; i++) {
+		unsigned len = v[i].family == 4 ? 4 : 16;
+		uint8_t next[16];
+		nft_elem(n, v[i].addr, len, timeout_ms, NULL);
+		if (interval && prefix_behind(&v[i], next))
+			nft_elem_end(n, next, len);
+	}
+	nft_elems_end(n);
+}
+
+static void add_prefixes(struct nft *n, uint32_t id, const char *suffix, int family, const struct prefix_list *l, bool timeout, uint64_t timeout_ms)
+{
+	char name[NFT_NAME_MAX];
+	struct nft_set_spec spec = { .name = unit_name(id, suffix, name), .key = family ? NFT_KEY_IPV6 : NFT_KEY_IPV4, .interval = !prefixes_all_hosts(l), .timeout = timeout };
+	nft_add_set(n, &spec);
+	prefix_elems(n, name, true, l->v, l->n, spec.interval, timeout_ms);
+}
+
+static bool of_family(const struct prefix_list *l, int family, struct prefix_list *out)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if ((l->v[i].family == 6) == family && prefix_list_add(out, &l->v[i]) < 0)
+			return false;
+	return out->n > 0;
+}
+
+bool rules_bulky(const struct plan *p, int family)
+{
+	return p->source[family].n > BULK_MIN && prefixes_all_hosts(&p->source[family]);
+}
+
+void rules_add_sources(struct nft *n, uint32_t id, const struct plan *p, int family, bool set, size_t from, size_t count)
+{
+	char name[NFT_NAME_MAX];
+	const struct prefix_list *l = &p->source[family];
+	unit_name(id, source_suffix[family], name);
+	/* A hash of fixed size is faster; a long list gets room to grow by half. */
+	struct nft_set_spec spec = { .name = name, .key = family ? NFT_KEY_IPV6 : NFT_KEY_IPV4, .interval = !prefixes_all_hosts(l), .size = (uint32_t)(l->n + l->n / 2) };
+	if (set && !rules_bulky(p, family))
+		spec.size = 0;
+	if (set)
+		nft_add_set(n, &spec);
+	prefix_elems(n, name, true, l->v + from, count, spec.interval, 0);
+}
+
+static void add_ranges(struct nft *n, uint32_t id, const char *suffix, const struct range_list *l)
+{
+	char name[NFT_NAME_MAX];
+	if (l->n < 2)
+		return;
+	struct nft_set_spec spec = { .name = unit_name(id, suffix, name), .key = NFT_KEY_PORT, .interval = true };
+	nft_add_set(n, &spec);
+	nft_elems_begin(n, name, true);
+	for (size_t i = 0; i < l->n; i++) {
+		uint16_t lower = htons(l->v[i].lower), behind = htons((uint16_t)(l->v[i].upper + 1));
+		nft_elem(n, &lower, 2, 0, NULL);
+		if (l->v[i].upper < UINT16_MAX)
+			nft_elem_end(n, &behind, 2);
+	}
+	nft_elems_end(n);
+}
+
+/* ICMP types as the two bytes type and code, so that a range of them is one of the kernel's intervals. */
+static struct range_list types_as_ranges(const struct range_list *types, struct range v[], size_t cap)
+{
+	struct range_list l = { v, types->n < cap ? types->n : cap };
+	for (size_t i = 0; i < l.n; i++)
+		v[i] = (struct range){ (uint16_t)((types->v[i].lower & 0xff) << 8), (uint16_t)((types->v[i].upper & 0xff) << 8 | 0xff) };
+	return l;
+}
+
+static void add_bytes(struct nft *n, uint32_t id, const char *suffix, enum nft_key key, const uint8_t *v, size_t count)
+{
+	char name[NFT_NAME_MAX];
+	unsigned len = nft_key_len(key);
+	if (count < 1 || (key == NFT_KEY_PROTOCOL && count < 2))
+		return;
+	struct nft_set_spec spec = { .name = unit_name(id, suffix, name), .key = key };
+	nft_add_set(n, &spec);
+	nft_elems_begin(n, name, true);
+	for (size_t i = 0; i < count; i++)
+		nft_elem(n, v + i * len, len, 0, NULL);
+	nft_elems_end(n);
+}
+
+static void test_protocols(struct nft *n, uint32_t id, const char *suffix, const struct protocol_list *l)
+{
+	char name[NFT_NAME_MAX];
+	nft_load_meta(n, NFT_LOAD_L4PROTO);
+	if (l->n == 1)
+		nft_cmp(n, true, l->v, 1);
+	else
+		nft_lookup(n, unit_name(id, suffix, name), false);
+}
+
+static void test_ranges(struct nft *n, uint32_t id, const char *suffix, unsigned offset, const struct range_list *l)
+{
+	char name[NFT_NAME_MAX];
+	if (!l->n)
+		return;
+	nft_load_payload(n, NFT_BASE_TRANSPORT, offset, 2);
+	if (l->n == 1) {
+		uint16_t lower = htons(l->v[0].lower), upper = htons(l->v[0].upper);
+		if (lower == upper)
+			nft_cmp(n, true, &lower, 2);
+		else
+			nft_range(n, &lower, &upper, 2);
+	} else {
+		nft_lookup(n, unit_name(id, suffix, name), false);
+	}
+}
+
+static void test_fragment(struct nft *n, uint8_t family)
+{
+	static const uint8_t zero[2];
+	if (family == 4)
+		nft_load_payload(n, NFT_BASE_NETWORK, 6, 2);
+	else
+		nft_load_fragment6(n);
+	nft_mask(n, family == 4 ? "\x1f\xff" : "\xff\xf8", 2);
+	nft_cmp(n, false, zero, 2);
+}
+
+static void test_source(struct nft *n, uint32_t id, const struct plan *p, const struct plan_rule *r)
+{
+	char name[NFT_NAME_MAX];
+	int f = r->family == 6;
+	if (r->mac) {
+		uint16_t ethernet = ETHERNET;
+		nft_load_meta(n, NFT_LOAD_IIFTYPE);
+		nft_cmp(n, true, &ethernet, 2);
+		nft_load_payload(n, NFT_BASE_LINK, 6, 6);
+		nft_lookup(n, unit_name(id, "_mac", name), false);
+	} else if (!p->any_source) {
+		nft_load_payload(n, NFT_BASE_NETWORK, f ? 8 : 12, f ? 16 : 4);
+		nft_lookup(n, unit_name(id, source_suffix[f], name), false);
+	}
+}
+
+static void test_shape(struct nft *n, uint32_t id, const struct plan *p, const struct plan_rule *r)
+{
+	struct range v[256];
+	struct range_list types = types_as_ranges(&p->types, v, 256);
+	switch (r->shape) {
+	case SHAPE_ANY:
+		break;
+	case SHAPE_PROTOCOLS:
+		test_protocols(n, id, "_pl", &p->plain);
+		break;
+	case SHAPE_PORTS:
+		test_protocols(n, id, "_pp", &p->ported);
+		test_ranges(n, id, "_sp", 0, &p->source_port);
+		test_ranges(n, id, "_dp", 2, &p->target_port);
+		break;
+	case SHAPE_TYPES:
+		nft_load_meta(n, NFT_LOAD_L4PROTO);
+		nft_cmp(n, true, r->family == 4 ? "\x01" : "\x3a", 1);
+		test_ranges(n, id, "_it", 0, &types);
+		break;
+	case SHAPE_FRAGMENTS:
+		test_protocols(n, id, "_pp", &p->ported);
+		test_fragment(n, r->family);
+		break;
+	}
+}
+
+/* Everything a packet has to fulfil, cheapest and most telling first. */
+static void test_packet(struct nft *n, uint32_t id, const struct plan *p, const struct plan_rule *r)
+{
+	char name[NFT_NAME_MAX];
+	int f = r->family == 6;
+	uint8_t family = f ? NFPROTO6 : NFPROTO4;
+	nft_load_meta(n, NFT_LOAD_NFPROTO);
+	nft_cmp(n, true, &family, 1);
+	test_source(n, id, p, r);
+	nft_load_payload(n, NFT_BASE_NETWORK, f ? 24 : 16, f ? 16 : 4);
+	nft_lookup(n, unit_name(id, gate_suffix[f], name), false);
+	test_shape(n, id, p, r);
+	if (p->forwarded_only) {
+		/* What this machine sends itself has come in nowhere. */
+		uint32_t nowhere = 0;
+		nft_load_meta(n, NFT_LOAD_IIF);
+		nft_cmp(n, false, &nowhere, sizeof nowhere);
+	}
+	if (p->hook == HOOK_PREROUTING) {
+		uint32_t local = LOCAL_ROUTE;
+		nft_load_local(n);
+		nft_cmp(n, false, &local, sizeof local);
+	}
+}
+
+static void act(struct nft *n, const char *counter, const struct action *a, bool tcp)
+{
+	if (a->verb == VERB_LIMIT)
+		nft_limit(n, a->rate, a->bytes, true);
+	nft_count(n, counter);
+	switch (a->verb) {
+	case VERB_DROP: case VERB_LIMIT: case VERB_QUARANTINE:
+		nft_verdict(n, NFT_VERDICT_DROP);
+		break;
+	case VERB_REJECT:
+		nft_reject(n, tcp);
+		break;
+	case VERB_QUEUE:
+		nft_queue(n, (uint16_t)a->number);
+		break;
+	case VERB_MARK:
+		nft_set_mark(n, a->number);
+		break;
+	case VERB_LOG:
+		/* The log is for people: a flood must not fill the disk. */
+		nft_limit(n, LOGS_A_SECOND, false, false);
+		nft_log(n, "dotsch: ");
+		break;
+	case VERB_DRY_RUN: case VERBS:
+		break;
+	}
+}
+
+/* Whether a rule of this shape sees TCP, and whether only that. */
+static bool may_be_tcp(const struct plan *p, const struct plan_rule *r)
+{
+	return r->shape == SHAPE_ANY || (r->shape == SHAPE_PORTS && memchr(p->ported.v, IPPROTO_NUMBER_TCP, p->ported.n)) ||
+	    (r->shape == SHAPE_PROTOCOLS && memchr(p->plain.v, IPPROTO_NUMBER_TCP, p->plain.n));
+}
+
+static void add_rule(struct nft *n, uint32_t id, const struct plan *p, const struct plan_rule *r)
+{
+	char name[NFT_NAME_MAX];
+	uint8_t tcp = IPPROTO_NUMBER_TCP;
+	unit_name(id, "", name);
+	if (p->action.verb == VERB_REJECT && may_be_tcp(p, r)) {
+		nft_rule_begin(n, name);
+		nft_load_meta(n, NFT_LOAD_L4PROTO);
+		nft_cmp(n, true, &tcp, 1);
+		test_packet(n, id, p, r);
+		act(n, name, &p->action, true);
+		nft_rule_end(n);
+	}
+	nft_rule_begin(n, name);
+	test_packet(n, id, p, r);
+	act(n, name, &p->action, false);
+	nft_rule_end(n);
+}
+
+/* What a quarantined device may still do: get an address, resolve names, and reach what the policy allows. */
+static void add_exceptions(struct nft *n, uint32_t id, const struct plan *p)
+{
+	static const struct { uint8_t protocol; uint16_t port; } services[] = { { 17, 53 }, { 6, 53 }, { 17, 67 }, { 17, 547 } };
+	char name[NFT_NAME_MAX], set[NFT_NAME_MAX];
+	unit_name(id, "", name);
+	for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
+		uint16_t port = htons(services[i].port);
+		nft_rule_begin(n, name);
+		nft_load_meta(n, NFT_LOAD_L4PROTO);
+		nft_cmp(n, true, &services[i].protocol, 1);
+		nft_load_payload(n, NFT_BASE_TRANSPORT, 2, 2);
+		nft_cmp(n, true, &port, 2);
+		nft_verdict(n, NFT_VERDICT_RETURN);
+		nft_rule_end(n);
+	}
+	for (int f = 0; f < 2; f++) {
+		struct prefix_list l = { 0 };
+		if (of_family(&p->allowed, f, &l)) {
+			uint8_t family = f ? NFPROTO6 : NFPROTO4;
+			prefixes_merge(&l);
+			add_prefixes(n, id, allowed_suffix[f], f, &l, false, 0);
+			nft_rule_begin(n, name);
+			nft_load_meta(n, NFT_LOAD_NFPROTO);
+			nft_cmp(n, true, &family, 1);
+			nft_load_payload(n, NFT_BASE_NETWORK, f ? 24 : 16, f ? 16 : 4);
+			nft_lookup(n, unit_name(id, allowed_suffix[f], set), false);
+			nft_verdict(n, NFT_VERDICT_RETURN);
+			nft_rule_end(n);
+		}
+		prefix_list_free(&l);
+	}
+}
+
+/* Which families the rules test by address, and whether any tests the MAC. */
+static bool uses(const struct plan *p, int family, bool mac)
+{
+	for (size_t i = 0; i < p->n_rules; i++)
+		if (p->rule[i].mac == mac && (family < 0 || (p->rule[i].family == 6) == family))
+			return true;
+	return false;
+}
+
+static bool family_in_use(const struct plan *p, int f)
+{
+	return uses(p, f, false) || uses(p, f, true);
+}
+
+void rules_add(struct nft *n, uint32_t id, const struct plan *p, const struct mark *mark, const char *comment, uint64_t timeout_ms, uint64_t packets, uint64_t bytes)
+{
+	char name[NFT_NAME_MAX], summary[NFT_COMMENT_MAX + 1];
+	uint8_t userdata[256];
+	struct range v[256];
+	struct range_list types = types_as_ranges(&p->types, v, 256);
+	nft_add_counter(n, unit_name(id, "", name), packets, bytes, userdata, mark_write(mark, comment, userdata, sizeof userdata));
+	for (int f = 0; f < 2; f++) {
+		if (!family_in_use(p, f))
+			continue;
+		add_prefixes(n, id, gate_suffix[f], f, &p->target[f], true, timeout_ms);
+		if (uses(p, f, false) && !p->any_source && !rules_bulky(p, f))
+			rules_add_sources(n, id, p, f, true, 0, p->source[f].n);
+	}
+	if (uses(p, -1, true))
+		add_bytes(n, id, "_mac", NFT_KEY_ETHER, p->mac[0], p->n_mac);
+	add_bytes(n, id, "_pp", NFT_KEY_PROTOCOL, p->ported.v, p->ported.n);
+	add_bytes(n, id, "_pl", NFT_KEY_PROTOCOL, p->plain.v, p->plain.n);
+	add_ranges(n, id, "_sp", &p->source_port);
+	add_ranges(n, id, "_dp", &p->target_port);
+	add_ranges(n, id, "_it", &types);
+	nft_add_chain(n, name, plan_summary(p, summary, sizeof summary));
+	if (p->action.verb == VERB_QUARANTINE)
+		add_exceptions(n, id, p);
+	for (size_t i = 0; i < p->n_rules; i++)
+		add_rule(n, id, p, &p->rule[i]);
+}
+
+static void del_set(struct nft *n, uint32_t id, const char *suffix)
+{
+	char name[NFT_NAME_MAX];
+	nft_del_set(n, unit_name(id, suffix, name));
+}
+
+void rules_delete(struct nft *n, uint32_t id, const struct plan *p)
+{
+	char name[NFT_NAME_MAX];
+	unit_name(id, "", name);
+	nft_flush_chain(n, name);
+	nft_del_chain(n, name);
+	for (int f = 0; f < 2; f++) {
+		struct prefix_list l = { 0 };
+		if (family_in_use(p, f))
+			del_set(n, id, gate_suffix[f]);
+		if (uses(p, f, false) && !p->any_source)
+			del_set(n, id, source_suffix[f]);
+		if (p->action.verb == VERB_QUARANTINE && of_family(&p->allowed, f, &l))
+			del_set(n, id, allowed_suffix[f]);
+		prefix_list_free(&l);
+	}
+	if (uses(p, -1, true))
+		del_set(n, id, "_mac");
+	if (p->ported.n > 1)
+		del_set(n, id, "_pp");
+	if (p->plain.n > 1)
+		del_set(n, id, "_pl");
+	if (p->source_port.n > 1)
+		del_set(n, id, "_sp");
+	if (p->target_port.n > 1)
+		del_set(n, id, "_dp");
+	if (p->types.n > 1)
+		del_set(n, id, "_it");
+	nft_del_counter(n, name);
+}
+
+void rules_renew(struct nft *n, uint32_t id, const struct plan *p, uint64_t timeout_ms)
+{
+	char name[NFT_NAME_MAX];
+	for (int f = 0; f < 2; f++) {
+		if (!family_in_use(p, f))
+			continue;
+		const struct prefix_list *l = &p->target[f];
+		bool interval = !prefixes_all_hosts(l);
+		unit_name(id, gate_suffix[f], name);
+		/* Deleting what has run out would fail the batch, and adding what is there keeps its old timeout on some kernels. */
+		prefix_elems(n, name, true, l->v, l->n, interval, timeout_ms);
+		prefix_elems(n, name, false, l->v, l->n, interval, 0);
+		prefix_elems(n, name, true, l->v, l->n, interval, timeout_ms);
+	}
+}
+
+/* Elements of a that b lacks; both are sorted. */
+static void difference(struct nft *n, const char *set, bool add, const struct prefix_list *a, const struct prefix_list *b)
+{
+	nft_elems_begin(n, set, add);
+	for (size_t i = 0, k = 0; i < a->n; i++) {
+		while (k < b->n && prefix_compare(&b->v[k], &a->v[i]) < 0)
+			k++;
+		if (k == b->n || !prefix_equal(&b->v[k], &a->v[i]))
+			nft_elem(n, a->v[i].addr, a->v[i].family == 4 ? 4 : 16, 0, NULL);
+	}
+	nft_elems_end(n);
+}
+
+bool rules_change_sources(struct nft *n, uint32_t id, const struct plan *from, const struct plan *to)
+{
+	char name[NFT_NAME_MAX];
+	for (int f = 0; f < 2; f++) {
+		const struct prefix_list *a = &from->source[f], *b = &to->source[f];
+		if (!a->n != !b->n || !prefixes_all_hosts(a) || !prefixes_all_hosts(b) || (rules_bulky(from, f) && b->n > a->n + a->n / 4))
+			return false;
+	}
+	for (int f = 0; f < 2; f++) {
+		if (!uses(from, f, false))
+			continue;
+		unit_name(id, source_suffix[f], name);
+		difference(n, name, false, &from->source[f], &to->source[f]);
+		difference(n, name, true, &to->source[f], &from->source[f]);
+	}
+	return true;
+}
