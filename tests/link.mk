@@ -11,7 +11,7 @@ tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_message_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_message_LDADD = $(LINK_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/message
-SESSION_TESTS = tests/unit/test_session tests/unit/test_session_observe tests/unit/test_session_heartbeat
+SESSION_TESTS = tests/fuzz/fuzz_session tests/unit/test_session tests/unit/test_session_observe tests/unit/test_session_heartbeat
 check_PROGRAMS += $(SESSION_TESTS)
 TESTS += $(SESSION_TESTS)
 PAIR_FILES = tests/unit/pair.c tests/unit/pair.h tests/unit/wire.c tests/unit/wire.h
@@ -30,3 +30,7 @@ tests_unit_test_session_heartbeat_SOURCES = tests/unit/test_session_heartbeat.c 
 tests_unit_test_session_heartbeat_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_session_heartbeat_LDFLAGS = $(WRAP_CLOCK)
 tests_unit_test_session_heartbeat_LDADD = $(SESSION_LIBS)
+tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz_session.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS) -Wl,--wrap=when_boot_ms,--wrap=session_random
+tests_fuzz_fuzz_session_LDADD = $(LINK_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/session

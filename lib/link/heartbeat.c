@@ -101,6 +101,11 @@ static void timer_due(void *arg)
 	session_release(s);
 }
 
+void heartbeat_init(struct session *s)
+{
+	loop_timer_init(&s->hb.timer, timer_due, s);
+}
+
 void heartbeat_stop(struct session *s)
 {
 	loop_timer_stop(s->loop, &s->hb.timer);
@@ -120,7 +125,6 @@ void session_heartbeat(struct session *s, const struct heartbeat_config *config)
 		return;
 	}
 	if (changed) {
-		loop_timer_init(&hb->timer, timer_due, s);
 		hb->started = loop_now(s->loop);
 		hb->due = hb->started + interval_ms(s);
 	}

@@ -304,6 +304,7 @@ struct session *session_new(struct loop *l, struct channel *c, enum dots_role ro
 	s->non_clear = s->peer_hb_status = true;
 	s->last_rx = s->last_tx = loop_now(l);
 	loop_timer_init(&s->pace, pace_due, s);
+	heartbeat_init(s);
 	channel_own(c, &ops, s);
 	if (s->transport == TRANSPORT_TCP) {
 		send_csm(s);

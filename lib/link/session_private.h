@@ -180,6 +180,7 @@ void observe_free(struct session *s);
 bool heartbeat_request(struct session *s, const struct message *m);    /* true: it was one, and is answered */
 bool heartbeat_response(struct session *s, const struct message *m);
 bool heartbeat_reset(struct session *s, uint16_t id);
+void heartbeat_init(struct session *s);
 void heartbeat_stop(struct session *s);
 
 /* block.c */
