@@ -1,5 +1,6 @@
 # Tests of lib/dots.
-DOTS_TESTS = tests/unit/test_cbor tests/unit/test_dots_json tests/unit/test_envelope tests/unit/test_mitigation tests/unit/test_portset tests/unit/test_sigconf tests/unit/test_validate
+DOTS_TESTS = tests/unit/test_cbor tests/unit/test_dots_json tests/unit/test_envelope tests/unit/test_mitigation tests/unit/test_portset tests/unit/test_sigconf tests/unit/test_validate \
+	tests/fuzz/fuzz_cbor tests/fuzz/fuzz_line
 check_PROGRAMS += $(DOTS_TESTS)
 TESTS += $(DOTS_TESTS)
 EXTRA_DIST += tests/golden/cbor.jsonl
@@ -23,4 +24,13 @@ tests_unit_test_sigconf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_sigconf_LDADD = $(DOTS_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_validate_SOURCES = tests/unit/test_validate.c
 tests_unit_test_validate_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_validate_LDADD = $(DOTS_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_validate_LDADD = $(DOTS_LIBS) $(CBOR_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_fuzz_fuzz_cbor_SOURCES = tests/fuzz/fuzz_cbor.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_cbor_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_cbor_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_cbor_LDADD = $(DOTS_LIBS) $(CBOR_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_line_SOURCES = tests/fuzz/fuzz_line.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_line_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_line_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_line_LDADD = $(DOTS_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/cbor tests/fuzz/corpus/line

@@ -218,13 +218,15 @@ static int scope_entry(struct decoder *d, const struct dots_key *k, struct cbor_
 	struct body *b = target;
 	if (d->direction == BODY_REQUEST && b->n_scope)
 		return reason_set(d->r.why, REASON_BAD_REQUEST, k->name, k->section, "has more than one entry; a request is about one mitigation");
-	/* An entry of one byte would cost some hundred times as much memory. */
-	if (!item->indefinite && !item->value)
-		return reason_set(d->r.why, REASON_BAD_REQUEST, k->name, k->section, "holds an empty entry");
 	struct mitigation *m = body_add_scope(b);
 	if (!m)
 		return field_memory((struct field){ k->name, k->section }, d->r.why);
-	return decode_map(d, PLACE_SCOPE, item, scope_member, m);
+	if (decode_map(d, PLACE_SCOPE, item, scope_member, m) < 0)
+		return -1;
+	/* Thousands of entries of one byte would cost some hundred times as much memory. */
+	if (!mitigation_members(m) && !d->n_unknown)
+		return reason_set(d->r.why, REASON_BAD_REQUEST, k->name, k->section, "holds an empty entry");
+	return 0;
 }
 
 static int mitigation_member(struct decoder *d, const struct dots_key *k, struct cbor_item *item, void *target)

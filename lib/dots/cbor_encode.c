@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* cbor_encode - a DOTS body as CBOR, keys in ascending order. A map's count stands before its members, so each map counts first. */
 #include "dots/cbor.h"
+#include "dots/cbor_parts.h"
 #include "dots/cbor_stream.h"
 #include "dots/field.h"
 #include "dots/keys.h"
@@ -109,7 +110,7 @@ static void put_conflict(struct buf *out, const struct conflict *c)
 		put_conflict_scope(out, c);
 }
 
-static size_t mitigation_count(const struct mitigation *m)
+size_t mitigation_members(const struct mitigation *m)
 {
 	size_t n = (size_t)m->has_mid + !!m->target_prefix.n + !!m->target_port.n + !!m->target_protocol.n + !!m->target_fqdn.n + !!m->target_uri.n +
 	    !!m->alias_name.n + (m->lifetime != LIFETIME_ABSENT) + m->has_start + !!m->status + m->has_conflict + !!m->attack_status + (m->trigger >= 0) +
@@ -121,7 +122,7 @@ static size_t mitigation_count(const struct mitigation *m)
 
 static void put_mitigation(struct buf *out, const struct mitigation *m)
 {
-	cbor_put_map(out, mitigation_count(m));
+	cbor_put_map(out, mitigation_members(m));
 	if (m->has_mid)
 		put_number(out, KEY_MID, m->mid);
 	put_prefixes(out, KEY_TARGET_PREFIX, &m->target_prefix, true);
@@ -158,7 +159,7 @@ static void put_value(struct buf *out, uint64_t key, bool decimal, uint32_t v)
 {
 	cbor_put_uint(out, key);
 	if (decimal) {
-		cbor_put_tag(out, 4);
+		cbor_put_tag(out, CBOR_TAG_DECIMAL);
 		cbor_put_array(out, 2);
 		cbor_put_negint(out, 1);   /* -2: hundredths */
 	}

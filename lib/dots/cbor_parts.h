@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* cbor_parts - what the files of the CBOR decoder share. */
+/* cbor_parts - what the files of the CBOR codec share. */
 #ifndef DOTS_CBOR_PARTS_H
 #define DOTS_CBOR_PARTS_H
 
@@ -34,5 +34,7 @@ typedef int decode_fn(struct decoder *d, const struct dots_key *k, struct cbor_i
 int decode_map(struct decoder *d, enum place place, const struct cbor_item *map, decode_fn *fn, void *target);
 int decode_list(struct decoder *d, const struct dots_key *k, enum cbor_kind entries, const struct cbor_item *list, decode_fn *fn, void *target);
 decode_fn config_member;
+/* How many members a mitigation has as a map. */
+size_t mitigation_members(const struct mitigation *m);
 
 #endif

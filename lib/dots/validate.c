@@ -18,7 +18,10 @@ static int check_server_only(const struct mitigation *m, struct reason *why)
 	for (unsigned c = 0; c < COUNTERS && !name; c++)
 		if (m->has_counters & 1u << c)
 			name = counter_name(c);
-	return name ? REFUSE(name, SECTION_REQUEST, "has no place in a request%s", m->has_mid ? "; the mid stands in the Uri-Path" : ": only a server sends it") : 0;
+	if (!name)
+		return 0;
+	return REFUSE(name, m->has_mid ? SECTION_REQUEST : SECTION_STATUS, "has no place in a request: only a server sends it%s",
+	    m->has_mid ? ", a client names its mid in the Uri-Path" : "");
 }
 
 static int check_mandatory(const struct mitigation *m, const struct validate_rules *rules, struct reason *why)
@@ -170,7 +173,7 @@ static int check_names(const struct mitigation *m, const struct validate_rules *
 	return 0;
 }
 
-/* All of one family against all of the other can match nothing. */
+/* All of one family against all of the other can match nothing. On the base channel sources are mere hints. */
 static int check_families(const struct mitigation *m, struct reason *why)
 {
 	unsigned target = 0, source = 0;   /* bit 0: IPv4, bit 1: IPv6 */
@@ -186,7 +189,7 @@ static int check_families(const struct mitigation *m, struct reason *why)
 int validate_request(const struct mitigation *m, const struct validate_rules *rules, struct reason *why)
 {
 	if (check_server_only(m, why) < 0 || check_mandatory(m, rules, why) < 0 || check_targets(m, rules, why) < 0 || check_sources(m, rules, why) < 0 ||
-	    check_families(m, why) < 0 || check_ranges(&range_target_port, &m->target_port, why) < 0 ||
+	    (rules->call_home && check_families(m, why) < 0) || check_ranges(&range_target_port, &m->target_port, why) < 0 ||
 	    check_ranges(&range_source_port, &m->source_port, why) < 0 || check_ranges(&range_source_icmp_type, &m->source_icmp_type, why) < 0)
 		return -1;
 	return check_names(m, rules, why);
