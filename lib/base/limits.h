@@ -33,6 +33,11 @@
 /* Peer and provider names in configurations and lines. */
 #define PEER_NAME_MAX 253
 
+/* Handshakes a listener has under way at a time, about 12 kB each: ten thousand routers that call at once take their turns within seconds. */
+#define LISTEN_HALF_OPEN 1024
+/* Bytes of a TCP channel that its peer has not read yet; more is a peer that is stuck. */
+#define STREAM_OUT_MAX ((size_t)256 << 10)
+
 /* CoAP payload that fits PMTU 1280 with IPv6, UDP, DTLS 1.2 and AEAD overhead (RFC 9132, 7.3). */
 #define COAP_DATAGRAM_MAX 1152
 /* NON requests: at most one per 3 s to a peer without an RTT estimate (RFC 8085, RFC 9132 4.4). */

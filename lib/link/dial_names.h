@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* dial_names - a host name's addresses, without blocking: the one door to c-ares. Private to lib/link. */
+#ifndef LINK_DIAL_NAMES_H
+#define LINK_DIAL_NAMES_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/loop.h"
+
+struct names;
+
+struct names_ops {
+	void (*found)(void *arg, const struct sockaddr_storage *address);   /* as they come, IPv6 and IPv4 asked for at the same time */
+	void (*done)(void *arg, const char *why);                          /* once, last; why is NULL when there was an address. May call names_free */
+};
+
+/* Calls back from the loop, never before the return. NULL when out of memory. ops must outlive it. */
+struct names *names_start(struct loop *l, const char *host, uint16_t port, const struct names_ops *ops, void *arg);
+void names_free(struct names *n);     /* cancels; NULL allowed */
+
+#endif

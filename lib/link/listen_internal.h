@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* listen_internal - what listen_udp and listen_tcp share: one count of handshakes under way, and one pair of doors. */
+#ifndef LINK_LISTEN_INTERNAL_H
+#define LINK_LISTEN_INTERNAL_H
+
+#include "link/dtls_table.h"
+#include "link/listen.h"
+#include "link/tls_session.h"
+
+/* A handshake under way. Embedded in what its transport keeps. */
+struct half_open {
+	struct half_open *prev, *next;   /* oldest first */
+	int64_t since;
+	struct channel *channel;
+	uint16_t crowd;                  /* its bucket in listen.crowds */
+	bool counted;
+};
+
+#define CROWDS 1024
+#define HELLO_NAME 16                    /* bytes of a ClientHello's random that tell one attempt from another */
+
+struct tombstone {
+	struct table_node node;
+	struct tombstone *next;          /* oldest first */
+	int64_t until;
+	int alert;
+	uint8_t hello[HELLO_NAME];
+};
+
+struct udp_socket {
+	struct listen *listen;
+	int fd;
+	bool any;                        /* bound to any address: each datagram says which one it came to */
+	struct loop_fd ready;
+	struct sockaddr_storage local;
+	struct table peers, graves;
+	struct tombstone *grave_first, *grave_last;
+};
+
+struct tcp_socket {
+	struct listen *listen;
+	int fd;
+	struct loop_fd ready;
+	struct loop_timer pause;         /* no descriptors left: no accepting for a while */
+};
+
+struct listen {
+	struct loop *loop;
+	struct listen_ops ops;
+	void *arg;
+	struct tls_bundle *bundle;
+	unsigned max_half_open;
+	struct half_open list;           /* head */
+	uint16_t crowds[CROWDS];         /* handshakes under way by keyed hash of the source's /24 or /56 */
+	uint64_t seed[2];
+	struct tls_cookie cookie;
+	struct udp_socket **udp;
+	struct tcp_socket **tcp;
+	size_t n_udp, n_tcp;
+	struct listen_stats stats;
+};
+
+/* False: too many are under way, in all or from there; nothing is kept. */
+bool half_open_add(struct listen *l, struct half_open *h, struct channel *c);
+void half_open_remove(struct listen *l, struct half_open *h);    /* harmless when not counted */
+/* The ends of a handshake, as both transports tell them. */
+void listen_established(struct listen *l, struct half_open *h, struct channel *c);
+void listen_refused(struct listen *l, struct half_open *h, struct channel *c, const char *claimed, const char *why);
+
+/* NULL with errno. */
+struct udp_socket *udp_socket_new(struct listen *l, const struct sockaddr_storage *local);
+void udp_socket_free(struct udp_socket *s);
+struct tcp_socket *tcp_socket_new(struct listen *l, const struct sockaddr_storage *local);
+void tcp_socket_free(struct tcp_socket *s);
+
+#endif

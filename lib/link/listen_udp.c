@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "link/dtls.h"
+#include "link/listen_internal.h"
+
+#define BATCH 16
+#define BATCHES_PER_ROUND 8              /* then other descriptors get their turn */
+#define DATAGRAM_MAX 16640               /* one full DTLS record; ours are smaller, a peer on a wide path may send it */
+#define RECEIVE_BUFFER (4 << 20)         /* ten thousand hellos at once, after our restart */
+#define GRAVE_MS 15000                   /* longer than a client goes on with a hello whose alert was lost */
+#define GRAVES_MAX 1024
+
+/* What stands behind an address pair. */
+struct udp_peer {
+	struct dtls dtls;                /* first: the channel is the peer */
+	struct table_node node;
+	struct half_open half;
+	struct udp_socket *socket;
+	struct udp_peer *old;            /* the established session that this handshake will replace */
+	struct udp_peer *successor;      /* the handshake that will replace us */
+	uint8_t hello[HELLO_NAME];
+	bool in_table;
+};
+
+static struct udp_peer *peer_of(struct table_node *n)
+{
+	return (struct udp_peer *)((char *)n - offsetof(struct udp_peer, node));
+}
+
+static void bury(struct udp_socket *s, const struct udp_peer *p, int alert)
+{
+	struct tombstone *t = s->graves.count < GRAVES_MAX ? calloc(1, sizeof *t) : s->grave_first;
+	if (!t)
+		return;
+	if (t == s->grave_first) {
+		s->grave_first = t->next;
+		table_remove(&s->graves, &t->node);
+	}
+	if (!s->grave_first)
+		s->grave_last = NULL;
+	t->node.key = p->node.key;
+	t->next = NULL;
+	t->until = loop_now(s->listen->loop) + GRAVE_MS;
+	t->alert = alert;
+	memcpy(t->hello, p->hello, sizeof t->hello);
+	table_add(&s->graves, &t->node);
+	if (s->grave_last)
+		s->grave_last->next = t;
+	else
+		s->grave_first = t;
+	s->grave_last = t;
+}
+
+static void forget_graves(struct udp_socket *s, int64_t now)
+{
+	for (struct tombstone *t; (t = s->grave_first) && t->until <= now;) {
+		s->grave_first = t->next;
+		if (!t->next)
+			s->grave_last = NULL;
+		table_remove(&s->graves, &t->node);
+		free(t);
+	}
+}
+
+static void peer_up(void *arg, struct channel *c)
+{
+	struct udp_peer *p = (struct udp_peer *)c, *old = p->old;
+	struct listen *l = arg;
+	if (old) {
+		table_replace(&p->socket->peers, &old->node, &p->node);
+		p->in_table = true;
+		old->in_table = false;
+		old->successor = p->old = NULL;
+		dtls_end(&old->dtls, false, "replaced by a new handshake from the same address");
+	}
+	listen_established(l, &p->half, c);
+}
+
+static void peer_failed(void *arg, struct channel *c, const char *claimed, const char *why)
+{
+	struct udp_peer *p = (struct udp_peer *)c;
+	int alert = tls_session_alert(p->dtls.tls);
+	if (alert >= 0)
+		bury(p->socket, p, alert);
+	listen_refused(arg, &p->half, c, claimed, why);
+}
+
+static void peer_gone(void *arg, struct channel *c)
+{
+	struct udp_peer *p = (struct udp_peer *)c, *next = p->successor;
+	struct listen *l = arg;
+	half_open_remove(l, &p->half);
+	if (p->old)
+		p->old->successor = NULL;
+	if (next) {
+		assert(p->in_table);
+		table_replace(&p->socket->peers, &p->node, &next->node);
+		next->in_table = true;
+		next->old = NULL;
+	} else if (p->in_table) {
+		table_remove(&p->socket->peers, &p->node);
+	}
+	if (p->dtls.established)
+		l->stats.sessions--;
+	free(p);
+}
+
+static const struct start_ops start = { peer_up, peer_failed, peer_gone };
+
+struct packet {
+	const uint8_t *data;
+	size_t len;
+	const struct sockaddr_storage *remote, *local;
+	struct dtls_key key;
+};
+
+struct reply { const struct udp_socket *socket; const struct packet *packet; };
+
+static ssize_t reply_push(void *arg, const void *data, size_t len)
+{
+	const struct reply *r = arg;
+	return dtls_send_from(r->socket->fd, r->socket->any ? r->packet->local : NULL, r->packet->remote, data, len);
+}
+
+/* A cookie has proven the address: now, and not before, there is something to keep. */
+static void admit(struct udp_socket *s, const struct packet *k, const uint8_t *hello, const struct tls_prestate *pre, struct udp_peer *old)
+{
+	struct listen *l = s->listen;
+	struct udp_peer *p = calloc(1, sizeof *p);
+	if (!p)
+		return;
+	p->socket = s;
+	p->node.key = k->key;
+	memcpy(p->hello, hello, sizeof p->hello);
+	p->dtls.channel.remote = *k->remote;
+	p->dtls.channel.local = *k->local;
+	if (!half_open_add(l, &p->half, &p->dtls.channel)) {
+		l->stats.dropped++;
+		free(p);
+		return;
+	}
+	if (!dtls_accept(&p->dtls, l->loop, s->fd, s->any, l->bundle, pre, &start, l)) {
+		half_open_remove(l, &p->half);
+		free(p);
+		return;
+	}
+	if (old) {
+		old->successor = p;
+		p->old = old;
+	} else {
+		table_add(&s->peers, &p->node);
+		p->in_table = true;
+	}
+	dtls_input(&p->dtls, k->data, k->len);
+}
+
+/* A ClientHello in epoch 0: a new peer, a retransmission, or a peer that restarted on the same port (RFC 6347, 4.2.8). */
+static void hello(struct udp_socket *s, const struct packet *k, const uint8_t *name, struct udp_peer *p)
+{
+	struct listen *l = s->listen;
+	int64_t now = loop_now(l->loop);
+	struct tls_prestate pre;
+	l->stats.hellos++;
+	struct reply r = { s, k };
+	if (!tls_cookie_verify(&l->cookie, now, &k->key, sizeof k->key, k->data, k->len, &pre)) {
+		l->stats.cookies++;
+		tls_cookie_send(&l->cookie, &k->key, sizeof k->key, k->data, k->len, reply_push, &r);
+		return;
+	}
+	forget_graves(s, now);
+	struct table_node *grave = s->graves.count ? table_find(&s->graves, &k->key) : NULL;
+	const struct tombstone *t = grave ? (struct tombstone *)((char *)grave - offsetof(struct tombstone, node)) : NULL;
+	if (t && memcmp(t->hello, name, HELLO_NAME) == 0) {
+		uint8_t alert[15];
+		reply_push(&r, alert, tls_plain_alert(t->alert, k->data[10], alert));
+		return;
+	}
+	struct udp_peer *under_way = p && !p->dtls.established ? p : p ? p->successor : NULL;
+	if (under_way && memcmp(under_way->hello, name, HELLO_NAME) == 0) {
+		dtls_input(&under_way->dtls, k->data, k->len);
+		return;
+	}
+	if (p && p->dtls.established && memcmp(p->hello, name, HELLO_NAME) == 0)
+		return;   /* a late duplicate of the hello that made it */
+	if (under_way) {
+		if (under_way == p)
+			p = NULL;
+		dtls_abort(&under_way->dtls, false, NULL);
+	}
+	admit(s, k, name, &pre, p);
+}
+
+static bool has_epoch0(const uint8_t *d, size_t len)
+{
+	return len >= 13 && !d[3] && !d[4];
+}
+
+static void packet(struct udp_socket *s, const struct packet *k)
+{
+	const uint8_t *name;
+	struct table_node *n = table_find(&s->peers, &k->key);
+	struct udp_peer *p = n ? peer_of(n) : NULL;
+	if (tls_is_client_hello(k->data, k->len, &name)) {
+		hello(s, k, name, p);
+		return;
+	}
+	if (!p) {
+		s->listen->stats.dropped++;   /* a stranger's records, or a binding that has moved: he will come back with a hello */
+		return;
+	}
+	/* Two sessions on one address: what is encrypted may be for either, and each drops what is not its own. */
+	if (p->successor) {
+		bool both = !has_epoch0(k->data, k->len);
+		dtls_input(&p->successor->dtls, k->data, k->len);
+		n = both ? table_find(&s->peers, &k->key) : NULL;
+		if (!n || peer_of(n) != p)
+			return;
+	}
+	dtls_input(&p->dtls, k->data, k->len);
+}
+
+static const struct sockaddr_storage *local_address(const struct udp_socket *s, struct msghdr *m, struct sockaddr_storage *out)
+{
+	if (!s->any)
+		return &s->local;
+	*out = s->local;
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+		if (h->cmsg_level == IPPROTO_IP && h->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+			memcpy(&info, CMSG_DATA(h), sizeof info);
+			((struct sockaddr_in *)out)->sin_addr = info.ipi_addr;
+		} else if (h->cmsg_level == IPPROTO_IPV6 && h->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+			memcpy(&info, CMSG_DATA(h), sizeof info);
+			((struct sockaddr_in6 *)out)->sin6_addr = info.ipi6_addr;
+		}
+	}
+	return out;
+}
+
+static void socket_ready(void *arg, uint32_t events)
+{
+	static uint8_t data[BATCH][DATAGRAM_MAX];
+	static char control[BATCH][CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	struct udp_socket *s = arg;
+	struct mmsghdr m[BATCH];
+	struct iovec iov[BATCH];
+	struct sockaddr_storage remote[BATCH];
+	(void)events;
+	for (int batch = 0; batch < BATCHES_PER_ROUND; batch++) {
+		for (size_t i = 0; i < BATCH; i++) {
+			iov[i] = (struct iovec){ data[i], sizeof data[i] };
+			m[i].msg_hdr = (struct msghdr){ .msg_name = &remote[i], .msg_namelen = sizeof remote[i], .msg_iov = &iov[i], .msg_iovlen = 1,
+				.msg_control = s->any ? control[i] : NULL, .msg_controllen = s->any ? sizeof control[i] : 0 };
+		}
+		int n = recvmmsg(s->fd, m, BATCH, MSG_DONTWAIT, NULL);
+		for (int i = 0; i < n; i++) {
+			struct sockaddr_storage local;
+			if (m[i].msg_hdr.msg_flags & MSG_TRUNC || !m[i].msg_len)
+				continue;
+			struct packet k = { data[i], m[i].msg_len, &remote[i], local_address(s, &m[i].msg_hdr, &local), { { 0 } } };
+			k.key = dtls_key_of(k.remote, k.local);
+			packet(s, &k);
+		}
+		if (n < BATCH)
+			return;
+	}
+}
+
+static bool is_any(const struct sockaddr_storage *ss)
+{
+	if (ss->ss_family == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)ss)->sin6_addr);
+	return ((const struct sockaddr_in *)ss)->sin_addr.s_addr == INADDR_ANY;
+}
+
+static int socket_open(struct udp_socket *s)
+{
+	const int one = 1, size = RECEIVE_BUFFER;
+	bool six = s->local.ss_family == AF_INET6;
+	const int omit = six ? IPV6_PMTUDISC_OMIT : IP_PMTUDISC_OMIT;
+	s->fd = socket(s->local.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (s->fd < 0)
+		return -1;
+	if (six)
+		setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+	if (s->any && setsockopt(s->fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_RECVPKTINFO : IP_PKTINFO, &one, sizeof one) < 0)
+		return -1;
+	setsockopt(s->fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &omit, sizeof omit);
+	if (setsockopt(s->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+		setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+	if (bind(s->fd, (const struct sockaddr *)&s->local, six ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) < 0)
+		return -1;
+	return loop_add(s->listen->loop, &s->ready, s->fd, EPOLLIN, socket_ready, s);
+}
+
+struct udp_socket *udp_socket_new(struct listen *l, const struct sockaddr_storage *local)
+{
+	struct udp_socket *s = calloc(1, sizeof *s);
+	if (!s)
+		return NULL;
+	s->listen = l;
+	s->local = *local;
+	s->any = is_any(local);
+	s->fd = -1;
+	if (table_init(&s->peers) < 0 || table_init(&s->graves) < 0 || socket_open(s) < 0) {
+		int error = errno;
+		udp_socket_free(s);
+		errno = error;
+		return NULL;
+	}
+	return s;
+}
+
+void udp_socket_free(struct udp_socket *s)
+{
+	assert(!s->peers.count);
+	forget_graves(s, INT64_MAX);
+	table_free(&s->peers);
+	table_free(&s->graves);
+	loop_del(s->listen->loop, &s->ready);
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s);
+}
