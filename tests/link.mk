@@ -1,5 +1,13 @@
 # Tests of link.
 
+# The transport: TLS, DTLS, dialling and listening.
+TRANSPORT_TESTS = tests/unit/test_transport
+check_PROGRAMS += $(TRANSPORT_TESTS)
+TESTS += $(TRANSPORT_TESTS)
+tests_unit_test_transport_SOURCES = tests/unit/test_transport.c tests/unit/transport.c tests/unit/transport.h
+tests_unit_test_transport_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_transport_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+
 # Messages and sessions.
 MESSAGE_TESTS = tests/unit/test_message tests/fuzz/fuzz_message
 check_PROGRAMS += $(MESSAGE_TESTS)

@@ -75,7 +75,13 @@ static ssize_t pull(void *arg, void *data, size_t cap)
 	return (ssize_t)n;
 }
 
-static const struct tls_io io = { push, pull };
+static bool waiting(void *arg)
+{
+	const struct dtls *d = arg;
+	return d->in;
+}
+
+static const struct tls_io io = { push, pull, waiting };
 
 /* The end: nobody is told here. Memory goes at once, or when the one who is reading comes out. */
 static void release(struct dtls *d)

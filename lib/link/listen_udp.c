@@ -265,7 +265,7 @@ static void socket_ready(void *arg, uint32_t events)
 			struct sockaddr_storage local;
 			if (m[i].msg_hdr.msg_flags & MSG_TRUNC || !m[i].msg_len)
 				continue;
-			struct packet k = { data[i], m[i].msg_len, &remote[i], local_address(s, &m[i].msg_hdr, &local), { { 0 } } };
+			struct packet k = { .data = data[i], .len = m[i].msg_len, .remote = &remote[i], .local = local_address(s, &m[i].msg_hdr, &local) };
 			k.key = dtls_key_of(k.remote, k.local);
 			packet(s, &k);
 		}

@@ -56,7 +56,7 @@ static ssize_t pull(void *arg, void *data, size_t cap)
 	return n;
 }
 
-static const struct tls_io io = { push, pull };
+static const struct tls_io io = { push, pull, NULL };
 
 static void release(struct stream *s)
 {

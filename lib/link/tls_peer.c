@@ -120,7 +120,7 @@ static int check_name(struct tls_session *s, gnutls_x509_crt_t crt)
 		if (strlen(want) == len && strcasecmp(name, want) == 0)
 			return 0;
 		size_t at = strlen(found);
-		snprintf(found + at, sizeof found - at, "%s%s", at ? ", " : "", name);
+		snprintf(found + at, sizeof found - at, "%s%.100s", at ? ", " : "", name);
 	}
 	return deny(s, GNUTLS_A_BAD_CERTIFICATE, "the server's certificate is not for \"%s\": %s%s", want, *found ? "it names " : "it has no DNS name", found);
 }

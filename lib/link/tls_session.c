@@ -47,17 +47,19 @@ static ssize_t push(gnutls_transport_ptr_t arg, const void *data, size_t len)
 
 static int pull_timeout(gnutls_transport_ptr_t arg, unsigned ms)
 {
-	(void)arg;
+	struct tls_session *s = arg;
 	(void)ms;
-	return 1;   /* non-blocking: pull itself says when there is nothing */
+	return !s->io->waiting || s->io->waiting(s->arg);
 }
 
-/* Runs before a server's hello goes out: a ticket whose owner has been removed ends here, and the client comes back with a full handshake. */
-static int before_hello(gnutls_session_t g, unsigned type, unsigned when, unsigned incoming, const gnutls_datum_t *msg)
+/* A resumed session, where the library first tells whose it is and before the client takes it for established: a ticket whose owner has been removed
+   ends here, and the client comes back with a full handshake. */
+static int around_finished(gnutls_session_t g, unsigned type, unsigned when, unsigned incoming, const gnutls_datum_t *msg)
 {
-	(void)type, (void)when, (void)incoming, (void)msg;
+	(void)type, (void)msg;
 	struct tls_session *s = gnutls_session_get_ptr(g);
-	if (!s->notes || s->notes->judged || !gnutls_session_is_resumed(g))
+	bool here = gnutls_protocol_get_version(g) == GNUTLS_TLS1_3 ? incoming && when == GNUTLS_HOOK_POST : !incoming && when == GNUTLS_HOOK_PRE;
+	if (!here || !s->notes || s->notes->judged || !gnutls_session_is_resumed(g))
 		return 0;
 	return tls_peer_resumed(s) < 0 ? GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR : 0;
 }
@@ -82,7 +84,7 @@ static int set_up(struct tls_session *s)
 	if (ret >= 0 && b->server) {
 		gnutls_certificate_server_set_request(s->g, GNUTLS_CERT_REQUIRE);
 		gnutls_db_set_cache_expiration(s->g, TICKET_LIFETIME_S);
-		gnutls_handshake_set_hook_function(s->g, GNUTLS_HANDSHAKE_SERVER_HELLO, GNUTLS_HOOK_PRE, before_hello);
+		gnutls_handshake_set_hook_function(s->g, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_BOTH, around_finished);
 		ret = gnutls_session_ticket_enable_server(s->g, &b->ticket_key);
 	}
 	if (!b->server)
@@ -96,7 +98,6 @@ static int set_up(struct tls_session *s)
 		gnutls_dtls_set_timeouts(s->g, DTLS_RETRANSMIT_MS, DTLS_TOTAL_MS);
 	}
 	gnutls_handshake_set_max_packet_length(s->g, HANDSHAKE_MESSAGE_MAX);
-	gnutls_handshake_set_timeout(s->g, 0);
 	gnutls_transport_set_ptr(s->g, s);
 	gnutls_transport_set_push_function(s->g, push);
 	gnutls_transport_set_pull_function(s->g, pull);
@@ -116,7 +117,7 @@ struct tls_session *tls_session_new(struct tls_bundle *b, enum transport t, stru
 	s->transport = t;
 	s->alert = -1;
 	s->notes = calloc(1, sizeof *s->notes);
-	unsigned flags = (b->server ? GNUTLS_SERVER : GNUTLS_CLIENT) | GNUTLS_NONBLOCK | GNUTLS_NO_STATUS_REQUEST | (t == TRANSPORT_UDP ? GNUTLS_DATAGRAM : 0u);
+	unsigned flags = (b->server ? GNUTLS_SERVER : GNUTLS_CLIENT) | GNUTLS_NONBLOCK | (t == TRANSPORT_UDP ? GNUTLS_DATAGRAM : 0u);
 	if (b->own_raw || b->take_raw)
 		flags |= GNUTLS_ENABLE_RAWPK;
 	if (!s->notes || gnutls_init(&s->g, flags) < 0) {
@@ -156,7 +157,11 @@ static enum tls_status fail(struct tls_session *s, int error, char why[TLS_WHY_M
 	}
 	int level;
 	s->alert = s->notes->alert >= 0 ? s->notes->alert : gnutls_error_to_alert(error, &level);
-	if (error != GNUTLS_E_PREMATURE_TERMINATION && error != GNUTLS_E_PUSH_ERROR && error != GNUTLS_E_PULL_ERROR)
+	if (s->transport == TRANSPORT_UDP && s->bundle->server && gnutls_session_is_resumed(s->g)) {
+		/* The library would encrypt it with keys that the client has not got yet. */
+		uint8_t plain[15];
+		push(s, plain, tls_plain_alert(s->alert, 255, plain));
+	} else if (error != GNUTLS_E_PREMATURE_TERMINATION && error != GNUTLS_E_PUSH_ERROR && error != GNUTLS_E_PULL_ERROR)
 		gnutls_alert_send(s->g, GNUTLS_AL_FATAL, (gnutls_alert_description_t)s->alert);
 	return TLS_FAILED;
 }
@@ -278,6 +283,8 @@ size_t tls_session_recv(struct tls_session *s, void *data, size_t cap, enum tls_
 		if (n == GNUTLS_E_REHANDSHAKE) {
 			gnutls_alert_send(s->g, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
 		} else if (gnutls_error_is_fatal((int)n)) {
+			if (n == GNUTLS_E_FATAL_ALERT_RECEIVED)
+				s->alert = (int)gnutls_alert_get(s->g);
 			tls_words_session(s, (int)n, why);
 			*status = TLS_FAILED;
 			return 0;

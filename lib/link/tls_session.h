@@ -26,6 +26,7 @@ bool tls_ticket_present(const struct tls_ticket *t);
 struct tls_io {
 	ssize_t (*push)(void *arg, const void *data, size_t len);
 	ssize_t (*pull)(void *arg, void *data, size_t cap);
+	bool (*waiting)(void *arg);                             /* UDP: pull has a datagram; decides on retransmissions */
 };
 
 enum tls_status { TLS_DONE, TLS_AGAIN, TLS_CLOSED, TLS_FAILED };
