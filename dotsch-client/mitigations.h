@@ -61,6 +61,7 @@ struct entry {
 	bool sent;                           /* the peer may know of it */
 	bool await_block;                    /* the console waits for status 2, not only for the peer's answer */
 	bool observed;                       /* this session's observation has delivered a state */
+	bool asked_again;                    /* because the peer had lost it, and it has told no state since */
 	bool observe_off;                    /* the user does not want it */
 
 	/* The last state told by the peer. */

@@ -25,16 +25,15 @@ static void again_later(struct entry *e)
 /* The peer does not know the request. Lost (its state is gone): ask again with the same mid. Over: it was observed to its end. */
 static void not_there(struct entry *e)
 {
-	if (e->exchange) {
+	/* A peer that takes the request and then denies it is not asked round and round. */
+	if (e->exchange || (e->asked_again && e->state == ENTRY_ACTIVE)) {
 		again_later(e);
 		return;
 	}
 	if (e->state == ENTRY_ACTIVE && !e->observed && !e->unknown) {
+		e->asked_again = true;
 		log_info("%s does not know mid %u any more: asking again", e->router->name, e->mid);
-		entry_in_force(e, false);
-		e->state = ENTRY_WAITING;
-		e->retry_at = now(e);
-		entry_arm(e);
+		entry_ask_again(e);
 		return;
 	}
 	if (e->state == ENTRY_ACTIVE) {
@@ -66,6 +65,7 @@ static void adopt(struct entry *e, struct mitigation *m)
 static void state_came(struct entry *e, struct mitigation *m)
 {
 	e->observed = true;
+	e->asked_again = false;
 	e->status = m->status;
 	e->has_counters = m->has_counters;
 	for (int i = 0; i < COUNTERS; i++)

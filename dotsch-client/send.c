@@ -378,6 +378,16 @@ void entry_session_up(struct entry *e)
 		entry_refresh(e, ATTACK_STATUS_NONE);
 }
 
+void entry_ask_again(struct entry *e)
+{
+	entry_in_force(e, false);
+	if (e->state == ENTRY_ACTIVE && e->expires_at)
+		e->expires_at -= EXPIRY_GRACE_MS;
+	e->state = ENTRY_WAITING;
+	e->retry_at = now(e);
+	entry_arm(e);
+}
+
 void entry_refresh(struct entry *e, enum attack_status attack)
 {
 	if (!e->router->session) {

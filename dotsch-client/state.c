@@ -103,7 +103,7 @@ struct state *state_open(const char *path, struct reason *why)
 	s->next = s->reserved = (uint32_t)(when_wall_ms() / 1000);
 	if (!path)
 		return s;
-	s->next = s->reserved = 0;
+	s->next = s->reserved = 1;   /* 0 is legal, but to some it looks like none */
 	s->path = strdup(path);
 	/* The first block is taken now: no request waits for the disk. */
 	if (!s->path || load(s, why) < 0 || reserve(s, why) < 0) {

@@ -86,24 +86,34 @@ static void end_close(struct channel *c, bool notify)
 	free(e);
 }
 
-struct wire *wire_new(enum transport t)
+void wire_renew(struct wire *w)
 {
 	static const struct channel_vtable vtable = { .send = end_send, .close = end_close };
-	struct wire *w = calloc(1, sizeof *w);
-	assert(w);
-	w->loop = loop_new();
-	w->transport = t;
-	w->delay = 20;
+	while (w->packets) {
+		struct packet *p = w->packets;
+		w->packets = p->next;
+		free(p);
+	}
 	for (int side = LEFT; side <= RIGHT; side++) {
 		struct end *e = calloc(1, sizeof *e);
-		assert(e);
+		assert(e && !w->end[side]);
 		e->c.vtable = &vtable;
-		e->c.transport = t;
+		e->c.transport = w->transport;
 		e->c.call_out = side == RIGHT;
 		e->wire = w;
 		e->side = side;
 		w->end[side] = &e->c;
 	}
+}
+
+struct wire *wire_new(enum transport t)
+{
+	struct wire *w = calloc(1, sizeof *w);
+	assert(w);
+	w->loop = loop_new();
+	w->transport = t;
+	w->delay = 20;
+	wire_renew(w);
 	return w;
 }
 

@@ -35,6 +35,8 @@ struct wire {
 };
 
 struct wire *wire_new(enum transport t);
+/* Two new ends, once both old ones are closed; what was under way is lost. */
+void wire_renew(struct wire *w);
 void wire_free(struct wire *w);
 /* Lets ms pass in small steps. */
 void wire_run(struct wire *w, int64_t ms);

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "client_fake.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../dotsch-client/callhome.h"
+#include "../../dotsch-client/command.h"
+#include "base/log.h"
+#include "dots/cbor.h"
+#include "link/tls.h"
+
+/* --- In place of sockets and GnuTLS --- */
+
+struct listen { int unused; };
+struct tls_bundle { int unused; };
+static struct listen the_listen;
+static struct tls_bundle the_bundle;
+
+struct listen *listen_new(struct loop *l, const struct listen_config *config, const struct listen_ops *ops, void *arg, struct reason *why)
+{
+	(void)l, (void)config, (void)ops, (void)arg, (void)why;
+	return &the_listen;
+}
+
+void listen_set_bundle(struct listen *l, struct tls_bundle *b)
+{
+	(void)l, (void)b;
+}
+
+void listen_free(struct listen *l)
+{
+	(void)l;
+}
+
+struct tls_bundle *tls_bundle_new(const struct tls_config *config, struct reason *why)
+{
+	(void)config, (void)why;
+	return &the_bundle;
+}
+
+void tls_bundle_unref(struct tls_bundle *b)
+{
+	(void)b;
+}
+
+bool tls_bundle_spki(const struct tls_bundle *b, uint8_t sha256[32])
+{
+	(void)b;
+	memset(sha256, 7, 32);
+	return true;
+}
+
+void tls_random(void *out, size_t len)
+{
+	memset(out, 9, len);
+}
+
+/* --- The router --- */
+
+static void respond_body(struct incoming *in, uint8_t code, const struct body *body, int64_t max_age, bool observe)
+{
+	struct buf payload = { 0 };
+	dots_cbor_encode(body, &payload);
+	struct response r = { .code = code, .dots_cbor = true, .max_age = max_age, .observe = observe, .payload = payload.data, .payload_len = payload.len };
+	incoming_respond(in, &r);
+	buf_free(&payload);
+}
+
+static void state_body(struct scripted *r, uint32_t mid, struct body *body)
+{
+	body_init(body);
+	body->kind = BODY_MITIGATION_SCOPE;
+	struct mitigation *m = body_add_scope(body);
+	m->has_mid = true;
+	m->mid = mid;
+	m->lifetime = r->put.lifetime;
+	m->status = r->status;
+}
+
+static uint32_t mid_of(const struct message *m)
+{
+	return m->n_path > 4 ? (uint32_t)strtoul(m->path[4] + 4, NULL, 10) : 0;
+}
+
+static void put_came(struct scripted *r, struct incoming *in)
+{
+	struct body body, answer;
+	struct reason why;
+	r->n_puts++;
+	assert(dots_cbor_decode(in->message.payload, in->message.payload_len, BODY_REQUEST, &body, &why) == 0 && body.n_scope == 1);
+	snprintf(r->cuid, sizeof r->cuid, "%s", in->message.path[3] + 5);
+	r->mid = mid_of(&in->message);
+	mitigation_free(&r->put);
+	r->put = body.scope[0];
+	mitigation_init(&body.scope[0]);
+	body_free(&body);
+	r->sources_seen += (unsigned)r->put.source_prefix.n;
+	uint8_t code = r->answer ? r->answer : CODE(2, 1);
+	if (!r->first_mid || !r->known)
+		r->first_mid = r->mid;
+	state_body(r, r->mid, &answer);
+	if (code == CODE(2, 1)) {
+		r->known = true;
+		r->status = STATUS_IN_PROGRESS;
+		answer.scope[0].status = r->status;
+	} else if (r->redirect) {
+		body_free(&answer);
+		body_init(&answer);
+		answer.kind = BODY_REDIRECTED_SIGNAL;
+		answer.redirect.alt_server = strdup("other.example");
+	} else if (r->cause) {
+		answer.scope[0].lifetime = LIFETIME_ABSENT;
+		answer.scope[0].status = STATUS_NONE;
+		answer.scope[0].has_conflict = true;
+		answer.scope[0].conflict.cause = r->cause;
+	}
+	if (r->answers_left && !--r->answers_left)
+		r->answer = 0;
+	if (code == CODE(5, 3) && !r->redirect) {
+		struct response busy = { .code = code, .max_age = r->max_age, .payload = (const uint8_t *)"busy", .payload_len = 4 };
+		incoming_respond(in, &busy);
+	} else {
+		respond_body(in, code, &answer, code == CODE(5, 3) ? r->max_age : -1, false);
+	}
+	body_free(&answer);
+}
+
+static void config_answer(struct scripted *r, struct incoming *in)
+{
+	struct body body;
+	body_init(&body);
+	body.kind = BODY_SIGNAL_CONFIG;
+	sigconf_defaults(&body.config);
+	if (r->heartbeat_interval) {
+		body.config.idle.p[SIGCONF_HEARTBEAT_INTERVAL].current = r->heartbeat_interval;
+		body.config.mitigating.p[SIGCONF_HEARTBEAT_INTERVAL].current = r->heartbeat_interval;
+	}
+	respond_body(in, CODE(2, 5), &body, 3600 * 24, false);
+	body_free(&body);
+}
+
+static void request(void *arg, struct session *s, struct incoming *in)
+{
+	struct scripted *r = arg;
+	struct body body;
+	struct response gone = { .code = CODE(4, 4), .max_age = -1, .payload = (const uint8_t *)"none", .payload_len = 4 };
+	(void)s;
+	if (!strcmp(in->message.path[2], "config")) {
+		config_answer(r, in);
+	} else if (in->message.code == METHOD_PUT) {
+		put_came(r, in);
+	} else if (in->message.code == METHOD_DELETE) {
+		struct response done = { .code = CODE(2, 2), .max_age = -1 };
+		r->n_deletes++;
+		r->status = STATUS_CLIENT_WITHDRAWN;
+		incoming_respond(in, &done);
+	} else if (!r->known || r->denies || mid_of(&in->message) > r->mid || mid_of(&in->message) < r->first_mid) {
+		incoming_respond(in, &gone);
+	} else {
+		state_body(r, mid_of(&in->message), &body);
+		respond_body(in, CODE(2, 5), &body, -1, in->message.observe == 0);
+		body_free(&body);
+	}
+}
+
+static void render(void *arg, struct session *s, const struct message *registered, struct response *out, struct buf *payload)
+{
+	struct body body;
+	(void)s;
+	state_body(arg, mid_of(registered), &body);
+	dots_cbor_encode(&body, payload);
+	body_free(&body);
+	*out = (struct response){ .code = CODE(2, 5), .dots_cbor = true, .max_age = -1 };
+}
+
+static void down(void *arg, struct session *s, const char *why, bool orderly, bool lost)
+{
+	(void)s, (void)why, (void)orderly, (void)lost;
+	((struct scripted *)arg)->session = NULL;
+}
+
+static const struct session_handler router_handler = { .request = request, .render = render, .down = down };
+
+static bool all(void *arg, const struct message *registered)
+{
+	(void)arg, (void)registered;
+	return true;
+}
+
+void router_status_quietly(struct lab *l, enum dots_status status)
+{
+	l->router.status = status;
+}
+
+void router_status(struct lab *l, enum dots_status status)
+{
+	l->router.status = status;
+	session_notify(l->router.session, all, NULL);
+}
+
+/* --- The agent and its console --- */
+
+static void keep_line(struct console *c, const json_t *line, const char *text, size_t len)
+{
+	struct lab *l = (struct lab *)((char *)c - offsetof(struct lab, console));
+	assert(strlen(text) == len && l->n_lines < LAB_LINES);
+	/* Every line says what it is, then when. */
+	assert(!strncmp(text, "{\"type\":\"", 9) && strstr(text, "\",\"time\":\"") == strchr(text + 9, '"'));
+	l->lines[l->n_lines++] = json_deep_copy(line);
+}
+
+static void finished(struct console *c, int status)
+{
+	struct lab *l = (struct lab *)((char *)c - offsetof(struct lab, console));
+	l->finished++;
+	l->status = status;
+}
+
+static void put_file(const struct lab *l, const char *name, const char *text)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/%s", l->folder, name);
+	FILE *f = fopen(path, "w");
+	assert(f);
+	fputs(text, f);
+	fclose(f);
+	chmod(path, 0600);
+}
+
+static void start(struct lab *l)
+{
+	static char path[128];
+	struct reason why = { 0 };
+	snprintf(path, sizeof path, "%s/client.conf", l->folder);
+	if (agent_open(&l->agent, l->wire->loop, path, &why) < 0) {
+		fprintf(stderr, "%s\n", why.text);
+		abort();
+	}
+	l->console = (struct console){ .write = keep_line, .finished = finished, .wait_s = -1 };
+	console_add(&l->agent, &l->console);
+}
+
+int lab_setup(void **state)
+{
+	struct lab *l = calloc(1, sizeof *l);
+	log_init("test", LOG_LEVEL_ERROR);
+	snprintf(l->folder, sizeof l->folder, "/tmp/test_client.XXXXXX");
+	assert(mkdtemp(l->folder));
+	put_file(l, "client.conf", "listen { address = {\"127.0.0.1\"} }\npeers-file = \"peers.jsonl\"\nstate = \"client.db\"\nexternal-addresses = {\"198.51.100.0/26\"}\n");
+	put_file(l, "peers.jsonl", "{\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0001\",\"psk-key\":\"0001\",\"domain\":[\"100.64.8.21/32\",\"2001:db8:8::/48\"]}\n"
+	         "{\"name\":\"cpe-0002\",\"psk-identity\":\"cpe-0002\",\"psk-key\":\"0002\",\"domain\":[\"100.64.8.22/32\"]}\n");
+	l->wire = wire_new(TRANSPORT_UDP);
+	mitigation_init(&l->router.put);
+	start(l);
+	*state = l;
+	return 0;
+}
+
+int lab_teardown(void **state)
+{
+	struct lab *l = *state;
+	static const char *const files[] = { "client.conf", "peers.jsonl", "client.db", "client.db-wal", "client.db-shm" };
+	char path[128];
+	console_remove(&l->console);
+	agent_close(&l->agent);
+	session_close(l->router.session, false);
+	lab_forget(l);
+	mitigation_free(&l->router.put);
+	wire_free(l->wire);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		snprintf(path, sizeof path, "%s/%s", l->folder, files[i]);
+		unlink(path);
+	}
+	rmdir(l->folder);
+	free(l);
+	return 0;
+}
+
+void lab_restart(struct lab *l)
+{
+	console_remove(&l->console);
+	agent_close(&l->agent);
+	start(l);
+}
+
+void lab_connect(struct lab *l)
+{
+	struct channel *c = l->wire->end[LEFT];
+	c->peer.kind = IDENTITY_PSK;
+	snprintf(c->peer.name, sizeof c->peer.name, "cpe-0001");
+	snprintf(c->peer.owner, sizeof c->peer.owner, "cpe-0001");
+	l->router.session = session_new(l->wire->loop, l->wire->end[RIGHT], ROLE_SERVER, &router_handler, &l->router);
+	callhome_ops.established(&l->agent, c);
+	lab_run(l, 10);
+}
+
+void lab_reconnect(struct lab *l)
+{
+	session_close(l->router.session, false);
+	wire_renew(l->wire);
+	lab_connect(l);
+}
+
+void lab_run(struct lab *l, int64_t ms)
+{
+	wire_run(l->wire, ms);
+}
+
+void lab_say(struct lab *l, const char *line)
+{
+	char *copy = strdup(line);
+	command_line(&l->agent, &l->console, copy, strlen(copy));
+	free(copy);
+}
+
+void lab_forget(struct lab *l)
+{
+	while (l->n_lines)
+		json_decref(l->lines[--l->n_lines]);
+}
+
+const json_t *lab_find(const struct lab *l, const char *type, const char *member, const char *part)
+{
+	for (size_t i = l->n_lines; i-- > 0;) {
+		const char *t = json_string_value(json_object_get(l->lines[i], "type")), *v = member ? json_string_value(json_object_get(l->lines[i], member)) : "";
+		if (!strcmp(t, type) && (!member || (v && strstr(v, part))))
+			return l->lines[i];
+	}
+	return NULL;
+}
+
+const json_t *lab_last(const struct lab *l, const char *type)
+{
+	return lab_find(l, type, NULL, NULL);
+}
+
+bool lab_saw(const struct lab *l, const char *type, const char *member, const char *part)
+{
+	if (lab_find(l, type, member, part))
+		return true;
+	for (size_t i = 0; i < l->n_lines; i++) {
+		char *text = json_dumps(l->lines[i], JSON_COMPACT);
+		fprintf(stderr, "# %s\n", text);
+		free(text);
+	}
+	return false;
+}

@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* dotsch-client's agent against a scripted router: real sessions over a wire in memory, under a clock that the test moves. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../dotsch-client/agent.h"
+#include "../../dotsch-client/callhome.h"
+#include "../../dotsch-client/command.h"
+#include "../../dotsch-client/mitigations.h"
+#include "client_fake.h"
+
+#define TARGET "\"target-prefix\":[\"203.0.113.9/32\"],\"target-protocol\":[17]"
+#define SOURCE "\"ietf-dots-call-home:source-prefix\":[\"100.64.8.21/32\"],\"ietf-dots-call-home:source-port-range\":[{\"lower-port\":5000}]"
+#define SCOPE(x) "\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{" x "}]}"
+#define MITIGATE(ref, more) "{\"type\":\"mitigate\",\"ref\":\"" ref "\"," more SCOPE(TARGET "," SOURCE ",\"lifetime\":1800") "}"
+
+/* The main way: the request goes out at once, is answered, observed, and told. */
+static void request_and_status(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	assert_true(lab_saw(l, "session", "event", "up"));
+	lab_say(l, MITIGATE("case-17", ""));
+	/* Within the same call: nothing is delayed. */
+	assert_int_equal(wire_count(l->wire, LEFT, METHOD_PUT), 1);
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_puts, 1);
+	assert_string_equal(l->router.cuid, l->agent.cuid);
+	assert_int_equal(l->router.put.target_prefix.n, 1);
+	assert_int_equal(l->router.put.lifetime, 1800);
+	assert_true(lab_saw(l, "response", "code", "2.01"));
+	assert_true(lab_saw(l, "response", "ref", "case-17"));
+	assert_true(lab_saw(l, "status", "status", "attack-mitigation-in-progress"));
+	router_status(l, STATUS_MITIGATED);
+	lab_run(l, 4000);
+	assert_true(lab_saw(l, "status", "status", "attack-successfully-mitigated"));
+	assert_string_equal(json_string_value(json_object_get(lab_last(l, "status"), "ref")), "case-17");
+	assert_int_equal(json_integer_value(json_object_get(lab_last(l, "status"), "mid")), l->router.mid);
+}
+
+/* CH-13 … CH-23, CH-35: refused before anything is sent. */
+static void refused_before_sending(void **state)
+{
+	struct lab *l = *state;
+	static const struct { const char *id, *scope, *field; } cases[] = {
+		{ "CH-13", "\"target-prefix\":[\"203.0.113.9/33\"]," SOURCE ",\"lifetime\":60", "target-prefix" },
+		{ "CH-14 loopback", TARGET ",\"source-prefix\":[\"127.0.0.1/32\"],\"lifetime\":60", "source-prefix" },
+		{ "CH-14 multicast", TARGET ",\"source-prefix\":[\"ff02::1/128\"],\"lifetime\":60", "source-prefix" },
+		{ "CH-14 broadcast", TARGET ",\"source-prefix\":[\"255.255.255.255/32\"],\"lifetime\":60", "source-prefix" },
+		{ "CH-15 nobody's", TARGET ",\"source-prefix\":[\"192.0.2.1/32\"],\"lifetime\":60", "source-prefix" },
+		{ "CH-15 wider than the domain", TARGET ",\"source-prefix\":[\"100.64.8.0/24\"],\"lifetime\":60", "source-prefix" },
+		{ "CH-17", TARGET ",\"source-prefix\":[\"100.64.8.21/32\"],\"source-port-range\":[{\"lower-port\":7,\"upper-port\":6}],\"lifetime\":60", "upper-port" },
+		{ "CH-18", TARGET ",\"source-prefix\":[\"100.64.8.21/32\"],\"source-icmp-type-range\":[{\"lower-type\":256}],\"lifetime\":60", "lower-type" },
+		{ "CH-19", TARGET ",\"lifetime\":60", "source-prefix" },
+		{ "CH-20", SOURCE ",\"target-fqdn\":[\"a.example\"],\"lifetime\":60", "target-prefix" },
+		{ "CH-23", TARGET "," SOURCE ",\"trigger-mitigation\":false,\"lifetime\":60", "trigger-mitigation" },
+		{ "CH-35", TARGET ",\"source-prefix\":[\"198.51.100.5/32\"],\"lifetime\":60", "source-prefix" },
+		{ "lifetime 0", TARGET "," SOURCE ",\"lifetime\":0", "lifetime" },
+	};
+	lab_connect(l);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char line[1000];
+		snprintf(line, sizeof line, "{\"type\":\"mitigate\",\"ref\":\"%s\"," SCOPE("%s") "}", cases[i].id, cases[i].scope);
+		lab_forget(l);
+		lab_say(l, line);
+		const json_t *error = lab_last(l, "error");
+		if (!error)
+			fail_msg("%s was not refused", cases[i].id);
+		assert_string_equal(json_string_value(json_object_get(error, "ref")), cases[i].id);
+		const char *field = json_string_value(json_object_get(error, "field"));
+		if (!field || !strstr(field, cases[i].field))
+			fail_msg("%s: field %s", cases[i].id, field ? field : "none");
+		assert_true(strlen(json_string_value(json_object_get(error, "reason"))) > 10);
+	}
+	lab_run(l, 5000);
+	assert_int_equal(l->router.n_puts, 0);
+	assert_int_equal(table_count(l->agent.table), 0);
+	/* The next good one works. */
+	lab_say(l, MITIGATE("good", ""));
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_puts, 1);
+}
+
+static void broken_lines(void **state)
+{
+	struct lab *l = *state;
+	static const char *const lines[] = {
+		"{", "[]", "nonsense", "{\"type\":7}", "{\"type\":\"withdraw\"}", "{\"type\":\"withdraw\",\"ref\":\"unknown\"}", "{\"type\":\"withdraw\",\"mid\":99}",
+		"{\"type\":\"query\"}", "{\"type\":\"query\",\"to\":\"nobody\"}", "{\"type\":\"query\",\"to\":\"cpe-0001\"}", "{\"type\":\"mitigate\"}",
+		"{\"type\":\"mitigate\",\"type\":\"mitigate\"}", "{\"type\":\"refresh\",\"ref\":\"x\"}", "{\"type\":\"config\",\"to\":\"cpe-0001\",\"action\":\"eat\"}",
+		"{\"type\":\"peer\"}", "{\"type\":\"peer\",\"name\":\"x\",\"action\":\"remove\"}", "{\"type\":\"peer\",\"name\":\"x\"}", "{\"type\":\"redirect\",\"to\":\"cpe-0001\"}",
+	};
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		lab_forget(l);
+		lab_say(l, lines[i]);
+		if (!lab_last(l, "error"))
+			fail_msg("not refused: %s", lines[i]);
+	}
+	lab_forget(l);
+	lab_say(l, "{\"type\":\"session\",\"event\":\"up\"}");
+	lab_say(l, "{\"type\":\"of-another-program\",\"x\":1}");
+	lab_say(l, "   ");
+	lab_say(l, "");
+	assert_int_equal(l->n_lines, 0);
+}
+
+/* A bare document of another DOTS tool, with integers for enumerations and no module prefix. */
+static void bare_document(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, "{" SCOPE(TARGET ",\"source-prefix\":[\"100.64.8.21\"],\"lifetime\":1800") "}");
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_puts, 1);
+	assert_true(lab_saw(l, "response", "code", "2.01"));
+}
+
+static void waits_for_the_router(void **state)
+{
+	struct lab *l = *state;
+	lab_say(l, MITIGATE("early", ""));
+	const json_t *status = lab_last(l, "status");
+	assert_non_null(status);
+	assert_string_equal(json_string_value(json_object_get(status, "status")), "waiting");
+	assert_string_equal(json_string_value(json_object_get(status, "peer")), "cpe-0001");
+	lab_run(l, 600000);
+	lab_connect(l);
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_puts, 1);
+	/* What is left of it: ten minutes have passed. */
+	assert_in_range(l->router.put.lifetime, 1199, 1200);
+	assert_true(lab_saw(l, "response", "ref", "early"));
+}
+
+static void waits_until_its_lifetime_ends(void **state)
+{
+	struct lab *l = *state;
+	l->console.wait_s = -1;
+	lab_say(l, MITIGATE("early", ""));
+	console_end(&l->console);
+	lab_run(l, 1799000);
+	assert_int_equal(l->finished, 0);
+	lab_run(l, 2000);
+	assert_true(lab_saw(l, "status", "status", "expired"));
+	assert_int_equal(table_count(l->agent.table), 0);
+	assert_int_equal(l->finished, 1);
+	assert_int_equal(l->status, 1);
+	lab_connect(l);
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_puts, 0);
+}
+
+static void withdraw_by_ref(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 100);
+	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"case-1\"}");
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_deletes, 1);
+	assert_true(lab_saw(l, "response", "code", "2.02"));
+	assert_true(lab_saw(l, "response", "method", "DELETE"));
+	/* Once more: there is nothing to do, and no error. */
+	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"case-1\"}");
+	assert_null(lab_last(l, "error"));
+	lab_run(l, 400000);
+	assert_int_equal(table_count(l->agent.table), 0);
+}
+
+static void withdraw_before_it_was_sent(void **state)
+{
+	struct lab *l = *state;
+	lab_say(l, MITIGATE("early", ""));
+	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"early\"}");
+	assert_true(lab_saw(l, "status", "status", "withdrawn"));
+	assert_int_equal(table_count(l->agent.table), 0);
+	lab_connect(l);
+	lab_run(l, 5000);
+	assert_int_equal(l->router.n_puts + l->router.n_deletes, 0);
+}
+
+static void withdraw_while_away(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 100);
+	wire_break(l->wire, LEFT, "the cable was cut");
+	lab_run(l, 100);
+	assert_true(lab_saw(l, "session", "event", "down"));
+	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"case-1\"}");
+	assert_true(lab_saw(l, "status", "status", "waiting"));
+	lab_reconnect(l);
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_deletes, 1);
+}
+
+/* The same mid, before the lifetime ends, as long as it is wanted. */
+static void keep_refreshes(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", "\"keep\":true,"));
+	lab_run(l, 100);
+	uint32_t mid = l->router.mid;
+	lab_run(l, 1600000);
+	assert_int_equal(l->router.n_puts, 2);
+	assert_int_equal(l->router.mid, mid);
+	assert_int_equal(l->router.put.lifetime, 1800);
+	lab_run(l, 3600000);
+	assert_in_range(l->router.n_puts, 4, 5);
+	assert_int_equal(table_count(l->agent.table), 1);
+}
+
+static void without_keep_it_ends(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 1810000);
+	assert_int_equal(l->router.n_puts, 1);
+	assert_true(lab_saw(l, "status", "status", "attack-mitigation-terminated"));
+	assert_int_equal(table_count(l->agent.table), 0);
+}
+
+/* The same ref with the same content again is a refresh; with another content it is a new request with a higher mid, which replaces the old one. */
+static void same_ref_again(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 100);
+	uint32_t mid = l->router.mid;
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_puts, 2);
+	assert_int_equal(l->router.mid, mid);
+	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"case-1\"," SCOPE("\"target-prefix\":[\"203.0.113.0/24\"]," SOURCE ",\"lifetime\":1800") "}");
+	lab_run(l, 100);
+	assert_true(l->router.mid > mid);
+	assert_int_equal(table_count(l->agent.table), 1);
+	assert_true(lab_saw(l, "status", "reason", "replaced by mid"));
+}
+
+static void conflict_is_told(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	l->router.answer = CODE(4, 9);
+	l->router.cause = CONFLICT_LEGITIMATE_TRAFFIC;
+	lab_say(l, MITIGATE("case-1", ""));
+	console_end(&l->console);
+	lab_run(l, 100);
+	assert_true(lab_saw(l, "response", "code", "4.09"));
+	assert_true(lab_saw(l, "response", "conflict", "legitimate traffic"));
+	assert_int_equal(table_count(l->agent.table), 0);
+	assert_int_equal(l->status, 1);
+	assert_int_equal(l->finished, 1);
+}
+
+/* RFC 9132, 4.4.1: another cuid on cause 3, once the old one is somebody else's. */
+static void cuid_collision(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	l->router.answer = CODE(4, 9);
+	l->router.cause = CONFLICT_CUID_COLLISION;
+	l->router.answers_left = 1;
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_puts, 2);
+	assert_string_not_equal(l->router.cuid, l->agent.cuid);
+	assert_int_equal(strlen(l->router.cuid), 22);
+	assert_true(lab_saw(l, "response", "code", "2.01"));
+}
+
+static void busy_is_retried(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	l->router.answer = CODE(5, 3);
+	l->router.max_age = 20;
+	l->router.answers_left = 1;
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 19000);
+	assert_int_equal(l->router.n_puts, 1);
+	assert_true(lab_saw(l, "status", "status", "waiting"));
+	lab_run(l, 2000);
+	assert_int_equal(l->router.n_puts, 2);
+	assert_true(lab_saw(l, "response", "code", "2.01"));
+}
+
+/* RFC 9066, 5.2.2: no line, no move; the request is sent again later. */
+static void redirect_is_dropped_silently(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	l->router.answer = CODE(5, 3);
+	l->router.redirect = true;
+	l->router.max_age = 20;
+	l->router.answers_left = 1;
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 5000);
+	assert_int_equal(l->router.n_puts, 1);
+	assert_null(lab_find(l, "response", "method", "PUT"));
+	lab_run(l, 20000);
+	assert_int_equal(l->router.n_puts, 2);
+	assert_true(lab_saw(l, "response", "code", "2.01"));
+}
+
+static int swallow(struct wire *w, int side, const struct message *m, int64_t *extra)
+{
+	(void)w;
+	(void)m;
+	(void)extra;
+	return side == LEFT;
+}
+
+/* CH-11a: nothing arrives from the router; the channel stays in use. */
+static void silent_router_keeps_being_asked(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_run(l, 1000);
+	l->wire->fate = swallow;
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 1000000);
+	assert_true(lab_saw(l, "status", "status", "unanswered"));
+	assert_true(lab_saw(l, "session", "event", "silent"));
+	assert_null(lab_find(l, "session", "event", "down"));
+	assert_true(l->router.n_puts > 5);
+	l->wire->fate = NULL;
+	lab_run(l, 100000);
+	assert_true(lab_saw(l, "response", "code", "2.01"));
+	assert_true(lab_saw(l, "session", "event", "heard"));
+}
+
+/* The link is lost while the answer is under way: the request is not. */
+static void asked_again_after_the_link_was_lost(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_run(l, 1000);
+	l->wire->fate = swallow;
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 100);
+	uint32_t mid = l->router.mid;
+	wire_break(l->wire, LEFT, "gone");
+	lab_run(l, 100);
+	l->wire->fate = NULL;
+	lab_reconnect(l);
+	lab_run(l, 200);
+	assert_int_equal(l->router.mid, mid);
+	assert_true(lab_saw(l, "response", "code", "2.01"));
+}
+
+/* The router lost its state with its power: the request in force is made again, with its mid. */
+static void router_that_forgot(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 100000);
+	uint32_t mid = l->router.mid;
+	wire_break(l->wire, LEFT, "gone");
+	lab_run(l, 100);
+	l->router.known = false;
+	lab_reconnect(l);
+	lab_run(l, 8000);
+	assert_int_equal(l->router.n_puts, 2);
+	assert_int_equal(l->router.mid, mid);
+	assert_in_range(l->router.put.lifetime, 1690, 1700);
+}
+
+/* A peer that takes everything and knows nothing: no storm of requests. */
+static void denied_again_and_again(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	l->router.denies = true;
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 100000);
+	assert_int_equal(l->router.n_puts, 2);
+}
+
+static void observed_again_after_reconnection(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 100);
+	wire_break(l->wire, LEFT, "gone");
+	lab_run(l, 100);
+	router_status_quietly(l, STATUS_MITIGATED);
+	lab_reconnect(l);
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_puts, 1);
+	assert_true(lab_saw(l, "status", "status", "attack-successfully-mitigated"));
+}
+
+/* CH-09: the router's configuration is fetched, and its heartbeat-interval is kept; CH-10: a heartbeat right after its own. */
+static void config_and_heartbeats(void **state)
+{
+	struct lab *l = *state;
+	l->router.heartbeat_interval = 45;
+	lab_connect(l);
+	lab_run(l, 1000);
+	assert_true(lab_saw(l, "response", "resource", "config"));
+	wire_forget(l->wire);
+	lab_run(l, 44000);
+	size_t early = wire_count(l->wire, LEFT, METHOD_PUT);
+	lab_run(l, 450000);
+	assert_int_equal(early, 0);
+	assert_in_range(wire_count(l->wire, LEFT, METHOD_PUT), 9, 12);
+}
+
+static void wait_for_the_block(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	l->console.wait_s = 60;
+	lab_say(l, MITIGATE("case-1", ""));
+	console_end(&l->console);
+	lab_run(l, 1000);
+	assert_int_equal(l->finished, 0);
+	router_status(l, STATUS_MITIGATED);
+	lab_run(l, 4000);
+	assert_int_equal(l->finished, 1);
+	assert_int_equal(l->status, 0);
+}
+
+static void wait_in_vain(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	l->console.wait_s = 60;
+	lab_say(l, MITIGATE("case-1", ""));
+	console_end(&l->console);
+	lab_run(l, 59000);
+	assert_int_equal(l->finished, 0);
+	lab_run(l, 2000);
+	assert_int_equal(l->finished, 1);
+	assert_int_equal(l->status, 1);
+}
+
+static void end_of_input(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", ""));
+	console_end(&l->console);
+	assert_int_equal(l->finished, 0);
+	lab_run(l, 100);
+	assert_int_equal(l->finished, 1);
+	assert_int_equal(l->status, 0);
+}
+
+/* Sources of two routers: two requests, each told as a part. */
+static void several_routers(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"both\"," SCOPE(TARGET ",\"source-prefix\":[\"100.64.8.21/32\",\"100.64.8.22/32\"],\"lifetime\":1800") "}");
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_puts, 1);
+	assert_int_equal(l->router.put.source_prefix.n, 1);
+	assert_non_null(lab_find(l, "response", "peer", "cpe-0001"));
+	const json_t *other = lab_find(l, "status", "peer", "cpe-0002");
+	assert_non_null(other);
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(other, "part"), 1)), 2);
+	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"both\"}");
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_deletes, 1);
+}
+
+/* Too large for a datagram: divided, and no two parts overlap. */
+static void divided_by_size(void **state)
+{
+	struct lab *l = *state;
+	struct buf line = { 0 };
+	lab_connect(l);
+	buf_text(&line, "{\"type\":\"mitigate\",\"ref\":\"big\",\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{\"target-prefix\":[\"2001:db8:c000::9/128\"],\"lifetime\":1800,\"source-prefix\":[\"2001:db8:8::/64\"");
+	for (int i = 0; i < 300; i++)
+		buf_printf(&line, ",\"2001:db8:8:%x::%x/128\"", i % 2, i + 1);
+	buf_text(&line, "]}]}}");
+	buf_u8(&line, '\0');
+	lab_say(l, (char *)line.data);
+	lab_run(l, 60000);
+	assert_null(lab_last(l, "error"));
+	/* 150 of them lie in the /64 that is named, too. */
+	assert_int_equal(l->router.sources_seen, 151);
+	assert_true(l->router.n_puts > 2);
+	assert_int_equal(table_count(l->agent.table), l->router.n_puts);
+	buf_free(&line);
+}
+
+static void subscriber_picks_the_router(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"b4\",\"subscriber\":\"2001:db8:8::2\"," SCOPE(TARGET ",\"source-prefix\":[\"192.168.1.30/32\"],\"lifetime\":1800") "}");
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_puts, 1);
+	lab_forget(l);
+	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"b4\",\"subscriber\":\"2001:db9::2\"," SCOPE(TARGET ",\"source-prefix\":[\"192.168.1.30/32\"],\"lifetime\":1800") "}");
+	assert_string_equal(json_string_value(json_object_get(lab_last(l, "error"), "field")), "subscriber");
+}
+
+static void query_and_observe_unknown(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 100);
+	lab_forget(l);
+	lab_say(l, "{\"type\":\"query\",\"to\":\"cpe-0001\",\"ref\":\"case-1\"}");
+	lab_run(l, 100);
+	assert_string_equal(json_string_value(json_object_get(lab_last(l, "response"), "code")), "2.05");
+	lab_say(l, "{\"type\":\"observe\",\"to\":\"cpe-0001\",\"mid\":4000000000}");
+	lab_run(l, 4000);
+	assert_true(lab_saw(l, "status", "reason", "does not know it"));
+}
+
+static void mids_rise_over_restarts(void **state)
+{
+	struct lab *l = *state;
+	uint32_t last = 0;
+	for (int run = 0; run < 3; run++) {
+		struct reason why;
+		for (int i = 0; i < 1500; i++) {
+			uint32_t mid;
+			assert_int_equal(state_next_mid(l->agent.state, &mid, &why), 0);
+			assert_true(mid > last || (!run && !i));
+			last = mid;
+		}
+		lab_restart(l);
+	}
+	/* Killed: what was reserved is skipped, never used again. */
+	uint32_t mid;
+	struct reason why;
+	assert_int_equal(state_next_mid(l->agent.state, &mid, &why), 0);
+	struct state *second = state_open(l->agent.config.state, &why);
+	uint32_t after;
+	assert_int_equal(state_next_mid(second, &after, &why), 0);
+	assert_true(after > mid);
+	state_close(second);
+}
+
+static void peer_lines(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, "{\"type\":\"peer\",\"action\":\"add\",\"name\":\"new\",\"certificate-name\":\"new.example\",\"domain\":[\"192.0.2.0/24\"]}");
+	assert_int_equal(peers_count(l->agent.peers), 3);
+	/* What changes nothing leaves the session alone. */
+	lab_say(l, "{\"type\":\"peer\",\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0001\",\"psk-key\":\"0001\",\"domain\":[\"100.64.8.21/32\",\"2001:db8:8::/48\"]}");
+	assert_null(lab_find(l, "session", "event", "down"));
+	/* A clash leaves everything as it was. */
+	lab_say(l, "{\"type\":\"peer\",\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0002\",\"psk-key\":\"0001\"}");
+	assert_non_null(lab_last(l, "error"));
+	assert_non_null(peers_by_psk(l->agent.peers, "cpe-0001"));
+	lab_say(l, "{\"type\":\"peer\",\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0001\",\"psk-key\":\"0002\",\"domain\":[\"100.64.8.21/32\"]}");
+	assert_non_null(lab_find(l, "session", "event", "down"));
+	lab_say(l, "{\"type\":\"peer\",\"action\":\"remove\",\"name\":\"cpe-0001\"}");
+	assert_null(peers_by_name(l->agent.peers, "cpe-0001"));
+	assert_true(lab_saw(l, "peer", "name", "cpe-0001"));
+}
+
+#define LAB_TEST(name, fn) { name, fn, lab_setup, lab_teardown, NULL }
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LAB_TEST("request, answer, observation, status", request_and_status), LAB_TEST("CH-13 to CH-23, CH-35 before sending", refused_before_sending),
+		LAB_TEST("broken lines", broken_lines), LAB_TEST("bare document", bare_document), LAB_TEST("waits for the router", waits_for_the_router),
+		LAB_TEST("waits until its lifetime ends", waits_until_its_lifetime_ends), LAB_TEST("withdraw by ref", withdraw_by_ref),
+		LAB_TEST("withdraw before sending", withdraw_before_it_was_sent), LAB_TEST("withdraw while away", withdraw_while_away),
+		LAB_TEST("keep refreshes", keep_refreshes), LAB_TEST("without keep it ends", without_keep_it_ends), LAB_TEST("same ref again", same_ref_again),
+		LAB_TEST("4.09 in words", conflict_is_told), LAB_TEST("cuid collision", cuid_collision), LAB_TEST("5.03 and Max-Age", busy_is_retried),
+		LAB_TEST("5.03 redirect dropped silently", redirect_is_dropped_silently), LAB_TEST("CH-11a silent router", silent_router_keeps_being_asked),
+		LAB_TEST("asked again after a lost link", asked_again_after_the_link_was_lost), LAB_TEST("router that forgot", router_that_forgot),
+		LAB_TEST("denied again and again", denied_again_and_again), LAB_TEST("observed again", observed_again_after_reconnection), LAB_TEST("CH-09, CH-10 config and heartbeats", config_and_heartbeats),
+		LAB_TEST("wait for the block", wait_for_the_block), LAB_TEST("wait in vain", wait_in_vain), LAB_TEST("end of input", end_of_input),
+		LAB_TEST("several routers", several_routers), LAB_TEST("divided by size", divided_by_size), LAB_TEST("CH-38 subscriber", subscriber_picks_the_router),
+		LAB_TEST("query, observe an unknown mid", query_and_observe_unknown), LAB_TEST("mids rise over restarts", mids_rise_over_restarts),
+		LAB_TEST("peer lines", peer_lines),
+	};
+	return cmocka_run_group_tests_name("client", tests, NULL, NULL);
+}
