@@ -26,3 +26,4 @@ include tests/client.mk
 include tests/map.mk
 include tests/block.mk
 include tests/system.mk
+include tests/bench.mk

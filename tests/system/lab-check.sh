@@ -11,10 +11,10 @@ if [ -n "${1:-}" ]; then
 	lab_enter "$0" "$@" && lab_up || exit 1
 	readlink /proc/$$/ns/mnt
 	[ "$1" = full ] || exit 0
-	at victim "$demo/echo" 203.0.113.9 443 >$LAB/echo 2>&1 &
-	at victim "$demo/echo" 2001:db8:c000::9 443 >$LAB/echo6 2>&1 &
+	at victim "$demo/answer" 203.0.113.9 443 >$LAB/answer 2>&1 &
+	at victim "$demo/answer" 2001:db8:c000::9 443 >$LAB/answer6 2>&1 &
 	at provider "$demo/tap" --live up0 >$LAB/tap 2>&1 &
-	lab_line 5 $LAB/echo ready && lab_line 5 $LAB/echo6 ready && lab_line 5 $LAB/tap ready || exit 1
+	lab_line 5 $LAB/answer ready && lab_line 5 $LAB/answer6 ready && lab_line 5 $LAB/tap ready || exit 1
 	at good "$demo/talk" --turns -n 5 203.0.113.9 443 || exit 1
 	at bad "$demo/talk" --turns -n 5 2001:db8:c000::9 443 || exit 1
 	exit 0

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* echo - the victim of the demo: answers conversations and only counts the flood. */
+/* answer - the victim of the demo: answers conversations and only counts the flood. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 {
 	static const struct cli_option options[] = { { 0 } };
 	static const struct cli_program program = {
-		.name = "echo", .usage = "ADDRESS PORT", .options = options,
+		.name = "answer", .usage = "ADDRESS PORT", .options = options,
 		.purpose = "Answers the datagrams of talk, counts those of flood, and prints a JSON object with the numbers at its end (SIGTERM).",
 	};
 	struct sockaddr_storage here;
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 		return at < 0 ? EXIT_USAGE : (cli_usage_error("an address and a port are wanted"), EXIT_USAGE);
 	int fd = socket(here.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&here, len)) {
-		perror("echo");
+		perror("answer");
 		return EXIT_TROUBLE;
 	}
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room))
