@@ -89,7 +89,7 @@ static bool transmit(struct exchange *x)
 	if (s->transport == TRANSPORT_TCP) {
 		arm(x, INT64_MAX);
 	} else if (x->confirmable) {
-		arm(x, x->interval = session_ack_timeout());
+		arm(x, x->interval = session_ack_timeout(s));
 	} else {
 		s->non_sent = now;
 		s->non_clear = false;
@@ -170,7 +170,7 @@ static void timer_due(void *arg)
 	} else if (!x->confirmable) {
 		x->state = EXCHANGE_WAITING;
 		arm(x, INT64_MAX);
-	} else if (x->sends > MAX_RETRANSMIT) {
+	} else if (x->sends > s->transmission.max_retransmit) {
 		exchange_finish(x, EXCHANGE_TIMEOUT, NULL);
 	} else {
 		x->sends++;
@@ -205,6 +205,13 @@ static int check_size(const struct session *s, size_t len, struct reason *why)
 		return 0;
 	return reason_set(why, CODE(4, 13), "", s->transport == TRANSPORT_UDP ? "RFC 9132, 7.3" : "RFC 8323, 5.3.1",
 	    "the request takes %zu bytes, a message to this peer at most %zu: split it into several", len, max);
+}
+
+/* RFC 7252, 4.8.2. */
+static unsigned max_transmit_wait_s(const struct session *s)
+{
+	const struct transmission_config *t = &s->transmission;
+	return (unsigned)((uint64_t)t->ack_timeout_ms * ((UINT64_C(2) << t->max_retransmit) - 1) * t->random_percent / 100000);
 }
 
 static void append(struct session *s, struct exchange *x)
@@ -246,7 +253,7 @@ struct exchange *exchange_start(struct session *s, struct message *m, bool confi
 	x->method = m->code;
 	x->confirmable = confirmable && s->transport == TRANSPORT_UDP;
 	x->observe = m->code == METHOD_GET && m->observe == 0;
-	x->timeout_s = timeout_s ? timeout_s : x->confirmable ? MAX_TRANSMIT_WAIT_S : NON_TIMEOUT_S;
+	x->timeout_s = timeout_s ? timeout_s : x->confirmable ? max_transmit_wait_s(s) : NON_TIMEOUT_S;
 	memcpy(x->token, m->token, x->token_len = m->token_len);
 	loop_timer_init(&x->timer, timer_due, x);
 	append(s, x);

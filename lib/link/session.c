@@ -16,9 +16,17 @@ uint64_t session_random(void)
 	return v;
 }
 
-int64_t session_ack_timeout(void)
+int64_t session_ack_timeout(const struct session *s)
 {
-	return ACK_TIMEOUT_MS + (int64_t)(session_random() % (ACK_TIMEOUT_MS * (ACK_RANDOM_PERCENT - 100) / 100 + 1));
+	const struct transmission_config *t = &s->transmission;
+	uint64_t spread = (uint64_t)t->ack_timeout_ms * (t->random_percent - 100) / 100;
+	return t->ack_timeout_ms + (int64_t)(session_random() % (spread + 1));
+}
+
+void session_transmission(struct session *s, const struct transmission_config *config)
+{
+	assert(config->ack_timeout_ms && config->random_percent >= 100 && config->max_retransmit < 32);
+	s->transmission = *config;
 }
 
 uint16_t session_next_id(struct session *s)
@@ -301,6 +309,7 @@ struct session *session_new(struct loop *l, struct channel *c, enum dots_role ro
 	s->transport = (uint8_t)c->transport;
 	s->next_id = (uint16_t)session_random();
 	s->max_message = s->transport == TRANSPORT_TCP ? TCP_BASE_MESSAGE : COAP_DATAGRAM_MAX;
+	s->transmission = (struct transmission_config){ .ack_timeout_ms = ACK_TIMEOUT_MS, .random_percent = ACK_RANDOM_PERCENT, .max_retransmit = MAX_RETRANSMIT };
 	s->non_clear = s->peer_hb_status = true;
 	s->last_rx = s->last_tx = loop_now(l);
 	loop_timer_init(&s->pace, pace_due, s);

@@ -93,6 +93,14 @@ struct heartbeat_config {
 /* Starts, or changes to, these values (idle and mitigating sets). */
 void session_heartbeat(struct session *s, const struct heartbeat_config *config);
 
+/* How a CON is repeated over UDP (RFC 7252, 4.8), as negotiated (RFC 9132, 4.5); before the call the defaults there: 2 s, 150 %, 3. Over TCP without effect. */
+struct transmission_config {
+	unsigned ack_timeout_ms;             /* 1 .. 30 s */
+	unsigned random_percent;             /* 110 .. 400 */
+	unsigned max_retransmit;             /* 2 .. 15 */
+};
+void session_transmission(struct session *s, const struct transmission_config *config);
+
 struct session_stats {
 	int64_t last_rx, last_tx;            /* loop_now() */
 	uint64_t rx, tx;

@@ -111,7 +111,7 @@ static void separate_free(struct separate *a)
 static void separate_due(void *arg)
 {
 	struct separate *a = arg;
-	if (a->sends > MAX_RETRANSMIT) {
+	if (a->sends > a->session->transmission.max_retransmit) {
 		log_debug("an answer was never acknowledged");
 		separate_free(a);
 		return;
@@ -136,7 +136,7 @@ static void separate_start(struct session *s, uint16_t id, const struct buf *out
 	struct separate *a = malloc(sizeof *a + out->len);
 	if (!a)
 		return;              /* it went out once */
-	*a = (struct separate){ .session = s, .next = s->separate, .link = &s->separate, .timeout = session_ack_timeout(), .sends = 1, .id = id, .len = out->len };
+	*a = (struct separate){ .session = s, .next = s->separate, .link = &s->separate, .timeout = session_ack_timeout(s), .sends = 1, .id = id, .len = out->len };
 	memcpy(a->data, out->data, out->len);
 	if (a->next)
 		a->next->link = &a->next;

@@ -10,7 +10,6 @@
 #define ACK_TIMEOUT_MS 2000
 #define ACK_RANDOM_PERCENT 150
 #define MAX_RETRANSMIT 3
-#define MAX_TRANSMIT_WAIT_S 45           /* 2 s * (2^4 - 1) * 1.5 */
 /* With the peer's parameters unknown: those of RFC 7252, 4.8.2. */
 #define EXCHANGE_LIFETIME_MS 247000
 #define NON_LIFETIME_MS 145000
@@ -113,6 +112,7 @@ struct session {
 	bool non_clear;                      /* an answer came since the last NON request was sent: one datagram per round trip */
 	bool peer_hb_status;
 	uint16_t next_id;
+	struct transmission_config transmission;
 	unsigned busy;                       /* frames on the stack that still need it */
 	size_t max_message;                  /* the peer takes messages up to this */
 	int64_t non_sent;
@@ -139,7 +139,7 @@ void session_ack(struct session *s, const struct message *m);      /* a CON resp
 void session_down(struct session *s, const char *why, bool orderly, bool lost);
 uint16_t session_next_id(struct session *s);
 uint64_t session_random(void);
-int64_t session_ack_timeout(void);       /* the first one of a CON, ms */
+int64_t session_ack_timeout(const struct session *s);    /* the first one of a CON, ms */
 static inline bool code_is_success(uint8_t code)
 {
 	return code >> 5 == 2;

@@ -78,7 +78,7 @@ static void test_non_repeats(void **state)
 	assert_in_range(n, 3, 8);
 	int64_t last = 0, gap = 0;
 	for (size_t i = 0; i < p.w->n_sent; i++) {
-		const struct sent *s = &p.w->sent[i];
+		const struct sent *s = p.w->sent[i];
 		if (s->side != LEFT)
 			continue;
 		assert_memory_equal(s->m.token, wire_last(p.w, LEFT, -1)->m.token, 8);
@@ -123,9 +123,9 @@ static void test_non_pace(void **state)
 	wire_run(p.w, 60000);
 	assert_in_range(wire_count(p.w, LEFT, METHOD_PUT), 19, 21);
 	for (size_t i = 0, k = 0; i < p.w->n_sent && k < 10; i++)
-		if (p.w->sent[i].side == LEFT) {
+		if (p.w->sent[i]->side == LEFT) {
 			for (size_t j = 0; j < i; j++)
-				assert_true(p.w->sent[j].side != LEFT || memcmp(p.w->sent[i].m.token, p.w->sent[j].m.token, 8));
+				assert_true(p.w->sent[j]->side != LEFT || memcmp(p.w->sent[i]->m.token, p.w->sent[j]->m.token, 8));
 			k++;
 		}
 }
@@ -138,9 +138,9 @@ static void test_con_piggy_backed(void **state)
 	wire_run(p.w, 60000);
 	assert_int_equal(left->events[EXCHANGE_RESPONSE], 1);
 	assert_int_equal(p.w->n_sent, 2);
-	assert_int_equal(p.w->sent[0].m.type, MESSAGE_CON);
-	assert_int_equal(p.w->sent[1].m.type, MESSAGE_ACK);
-	assert_int_equal(p.w->sent[1].m.id, p.w->sent[0].m.id);
+	assert_int_equal(p.w->sent[0]->m.type, MESSAGE_CON);
+	assert_int_equal(p.w->sent[1]->m.type, MESSAGE_ACK);
+	assert_int_equal(p.w->sent[1]->m.id, p.w->sent[0]->m.id);
 }
 
 static void test_con_retransmission(void **state)
@@ -153,12 +153,29 @@ static void test_con_retransmission(void **state)
 	assert_int_equal(wire_count(p.w, LEFT, METHOD_GET), 4);      /* MAX_RETRANSMIT 3 (RFC 9132, 4.5.2) */
 	int64_t gap[3];
 	for (int i = 0; i < 3; i++) {
-		gap[i] = p.w->sent[i + 1].at - p.w->sent[i].at;
-		assert_int_equal(p.w->sent[i].m.id, p.w->sent[3].m.id);
+		gap[i] = p.w->sent[i + 1]->at - p.w->sent[i]->at;
+		assert_int_equal(p.w->sent[i]->m.id, p.w->sent[3]->m.id);
 	}
 	assert_in_range(gap[0], 2000, 3020);
 	assert_in_range(gap[1], 2 * gap[0] - 50, 2 * gap[0] + 50);
 	assert_in_range(gap[2], 4 * gap[0] - 100, 4 * gap[0] + 100);
+	assert_int_equal(left->events[EXCHANGE_TIMEOUT], 1);
+}
+
+/* Negotiated values (RFC 9132, 4.5). */
+static void test_con_transmission(void **state)
+{
+	(void)state;
+	const struct transmission_config slow = { .ack_timeout_ms = 10000, .random_percent = 110, .max_retransmit = 2 };
+	pair_open(&p, TRANSPORT_UDP);
+	session_transmission(left->s, &slow);
+	drop(LEFT, 100);
+	pair_ask(&p, METHOD_GET, ".well-known/dots/config", NULL, true, -1);
+	wire_run(p.w, 69900);
+	assert_int_equal(wire_count(p.w, LEFT, METHOD_GET), 3);
+	assert_in_range(p.w->sent[1]->at - p.w->sent[0]->at, 10000, 11020);
+	assert_int_equal(left->events[EXCHANGE_TIMEOUT], 0);
+	wire_run(p.w, 8000);
 	assert_int_equal(left->events[EXCHANGE_TIMEOUT], 1);
 }
 
@@ -210,7 +227,7 @@ static void test_con_separate_lost_acks(void **state)
 	assert_int_equal(left->events[EXCHANGE_RESPONSE], 1);
 	assert_int_equal(wire_count(p.w, RIGHT, CODE(2, 5)), 3);
 	for (size_t i = 0; i < p.w->n_sent; i++)
-		assert_int_not_equal(p.w->sent[i].m.type, MESSAGE_RST);  /* the doubles get their ACK again */
+		assert_int_not_equal(p.w->sent[i]->m.type, MESSAGE_RST);  /* the doubles get their ACK again */
 }
 
 static void test_con_late_answer_is_reset(void **state)
@@ -410,7 +427,7 @@ static void test_reset_request(void **state)
 	drop(LEFT, 10);
 	pair_ask(&p, METHOD_PUT, MITIGATE, "body", false, -1);
 	wire_run(p.w, 10);
-	uint16_t id = p.w->sent[0].m.id;
+	uint16_t id = p.w->sent[0]->m.id;
 	uint8_t rst[] = { 0x70, 0, (uint8_t)(id >> 8), (uint8_t)id };
 	wire_inject(p.w, LEFT, rst, sizeof rst);
 	wire_run(p.w, 10);
@@ -426,10 +443,10 @@ static void test_answers_that_do_not_match(void **state)
 	pair_ask(&p, METHOD_GET, "x", NULL, true, -1);
 	wire_run(p.w, 10);
 	uint8_t a[12] = { 0x68, CODE(2, 5) };
-	uint16_t id = (uint16_t)(p.w->sent[0].m.id + 1);
+	uint16_t id = (uint16_t)(p.w->sent[0]->m.id + 1);
 	a[2] = (uint8_t)(id >> 8);
 	a[3] = (uint8_t)id;
-	memcpy(a + 4, p.w->sent[0].m.token, 8);
+	memcpy(a + 4, p.w->sent[0]->m.token, 8);
 	wire_inject(p.w, LEFT, a, sizeof a);
 	a[11] ^= 1;
 	a[0] = 0x58;
@@ -498,9 +515,9 @@ static void test_tcp(void **state)
 {
 	(void)state;
 	pair_open(&p, TRANSPORT_TCP);
-	assert_int_equal(p.w->sent[0].m.code, CODE(7, 1));
-	assert_int_equal(p.w->sent[0].m.csm_max_message_size, DOTS_MESSAGE_MAX);
-	assert_true(p.w->sent[0].m.csm_block);
+	assert_int_equal(p.w->sent[0]->m.code, CODE(7, 1));
+	assert_int_equal(p.w->sent[0]->m.csm_max_message_size, DOTS_MESSAGE_MAX);
+	assert_true(p.w->sent[0]->m.csm_block);
 	pair_body(&p, 30000, 'a');           /* no blocks: one message takes it */
 	for (int i = 0; i < 20; i++)
 		pair_ask(&p, METHOD_GET, "x", NULL, i & 1, -1);
@@ -650,7 +667,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_teardown(name, close_pair)
 	const struct CMUnitTest tests[] = {
-		T(test_non), T(test_non_repeats), T(test_non_lost_answer), T(test_non_pace), T(test_con_piggy_backed), T(test_con_retransmission),
+		T(test_non), T(test_non_repeats), T(test_non_lost_answer), T(test_non_pace), T(test_con_piggy_backed), T(test_con_retransmission), T(test_con_transmission),
 		T(test_con_answer_replayed), T(test_con_separate), T(test_con_separate_lost_acks), T(test_con_late_answer_is_reset), T(test_doubles),
 		T(test_message_id_again), T(test_many_message_ids), T(test_deferred_after_the_end), T(test_no_answer), T(test_methods_and_blocks),
 		T(test_errors_carry_text), T(test_empty_messages), T(test_reset_request), T(test_answers_that_do_not_match), T(test_too_big),

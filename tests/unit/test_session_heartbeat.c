@@ -202,9 +202,9 @@ static void test_ch_10_after_peer(void **state)
 	assert_in_range(wire_count(p.w, LEFT, METHOD_PUT), 19, 22);
 	size_t close_ones = 0;
 	for (size_t i = 0; i < p.w->n_sent; i++)
-		if (p.w->sent[i].side == LEFT && p.w->sent[i].m.code == METHOD_PUT)
+		if (p.w->sent[i]->side == LEFT && p.w->sent[i]->m.code == METHOD_PUT)
 			for (size_t k = 0; k < i; k++)
-				close_ones += p.w->sent[k].side == RIGHT && p.w->sent[k].m.code == METHOD_PUT && p.w->sent[i].at - p.w->sent[k].at <= 30;
+				close_ones += p.w->sent[k]->side == RIGHT && p.w->sent[k]->m.code == METHOD_PUT && p.w->sent[i]->at - p.w->sent[k]->at <= 30;
 	assert_true(close_ones >= wire_count(p.w, LEFT, METHOD_PUT) - 2);
 	/* The peer's fall away: ours go on. */
 	wire_forget(p.w);

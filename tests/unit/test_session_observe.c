@@ -85,9 +85,9 @@ static void test_notify_pace(void **state)
 	assert_in_range(right->renders, 9, 10);      /* 30 s */
 	int64_t last = 0;
 	for (size_t i = 0; i < p.w->n_sent; i++)
-		if (p.w->sent[i].m.observe >= 0 && p.w->sent[i].side == RIGHT) {
-			assert_true(!last || p.w->sent[i].at - last >= 3000);
-			last = p.w->sent[i].at;
+		if (p.w->sent[i]->m.observe >= 0 && p.w->sent[i]->side == RIGHT) {
+			assert_true(!last || p.w->sent[i]->at - last >= 3000);
+			last = p.w->sent[i]->at;
 		}
 }
 
@@ -236,7 +236,7 @@ static void test_too_many_observers(void **state)
 	wire_run(p.w, 1000);
 	size_t accepted = 0;
 	for (size_t i = 0; i < p.w->n_sent; i++)
-		accepted += p.w->sent[i].side == RIGHT && p.w->sent[i].m.observe >= 0;
+		accepted += p.w->sent[i]->side == RIGHT && p.w->sent[i]->m.observe >= 0;
 	assert_int_equal(accepted, SESSION_MAX_OBSERVERS);
 	assert_int_equal(left->events[EXCHANGE_RESPONSE], SESSION_MAX_OBSERVERS + 3);
 	wire_run(p.w, 3000);
@@ -304,7 +304,7 @@ static void test_blocks(void **state)
 		}
 	assert_int_equal(left->events[EXCHANGE_RESPONSE], 2 * sizeof sizes / sizeof *sizes);
 	for (size_t i = 0; i < p.w->n_sent; i++)
-		assert_true(p.w->sent[i].len <= COAP_DATAGRAM_MAX);
+		assert_true(p.w->sent[i]->len <= COAP_DATAGRAM_MAX);
 	wire_run(p.w, 300000);               /* the kept answers go */
 }
 

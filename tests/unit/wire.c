@@ -60,8 +60,9 @@ static bool end_send(struct channel *c, const uint8_t *data, size_t len)
 	if (w->full[e->side])
 		return false;
 	w->sent = realloc(w->sent, (w->n_sent + 1) * sizeof *w->sent);
-	assert(w->sent);
-	struct sent *s = &w->sent[w->n_sent++];
+	struct sent *s = malloc(sizeof *s);
+	assert(w->sent && s);
+	w->sent[w->n_sent++] = s;
 	*s = (struct sent){ .at = fake_now, .side = e->side, .data = malloc(len + 1), .len = len };
 	assert(s->data);
 	memcpy(s->data, data, len);
@@ -119,8 +120,10 @@ struct wire *wire_new(enum transport t)
 
 void wire_forget(struct wire *w)
 {
-	for (size_t i = 0; i < w->n_sent; i++)
-		free(w->sent[i].data);
+	for (size_t i = 0; i < w->n_sent; i++) {
+		free(w->sent[i]->data);
+		free(w->sent[i]);
+	}
 	free(w->sent);
 	w->sent = NULL;
 	w->n_sent = 0;
@@ -192,14 +195,14 @@ size_t wire_count(const struct wire *w, int side, int code)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < w->n_sent; i++)
-		n += w->sent[i].side == side && (code < 0 || w->sent[i].m.code == code);
+		n += w->sent[i]->side == side && (code < 0 || w->sent[i]->m.code == code);
 	return n;
 }
 
 const struct sent *wire_last(const struct wire *w, int side, int code)
 {
 	for (size_t i = w->n_sent; i-- > 0;)
-		if (w->sent[i].side == side && (code < 0 || w->sent[i].m.code == code))
-			return &w->sent[i];
+		if (w->sent[i]->side == side && (code < 0 || w->sent[i]->m.code == code))
+			return w->sent[i];
 	return NULL;
 }

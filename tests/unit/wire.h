@@ -30,7 +30,7 @@ struct wire {
 	void *fate_arg;
 	bool full[2];                        /* channel_send says no */
 	struct packet *packets;
-	struct sent *sent;
+	struct sent **sent;
 	size_t n_sent;
 };
 
