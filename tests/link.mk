@@ -1,12 +1,15 @@
 # Tests of link.
 
 # The transport: TLS, DTLS, dialling and listening.
-TRANSPORT_TESTS = tests/unit/test_transport
+TRANSPORT_TESTS = tests/unit/test_transport tests/unit/test_tls
 check_PROGRAMS += $(TRANSPORT_TESTS)
 TESTS += $(TRANSPORT_TESTS)
 tests_unit_test_transport_SOURCES = tests/unit/test_transport.c tests/unit/transport.c tests/unit/transport.h
 tests_unit_test_transport_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_transport_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_tls_SOURCES = tests/unit/test_tls.c tests/unit/transport.c tests/unit/transport.h tests/unit/certs.c tests/unit/certs.h
+tests_unit_test_tls_CFLAGS = $(UNIT_CFLAGS) $(GNUTLS_CFLAGS)
+tests_unit_test_tls_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 
 # Messages and sessions.
 MESSAGE_TESTS = tests/unit/test_message tests/fuzz/fuzz_message

@@ -83,6 +83,8 @@ static int set_up(struct tls_session *s)
 		ret = gnutls_credentials_set(s->g, GNUTLS_CRD_CERTIFICATE, b->certificates);
 	if (ret >= 0 && b->server) {
 		gnutls_certificate_server_set_request(s->g, GNUTLS_CERT_REQUIRE);
+		/* A client that does not find its authority in our list would send nothing, and nobody would know why. */
+		gnutls_certificate_send_x509_rdn_sequence(s->g, 1);
 		gnutls_db_set_cache_expiration(s->g, TICKET_LIFETIME_S);
 		gnutls_handshake_set_hook_function(s->g, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_BOTH, around_finished);
 		ret = gnutls_session_ticket_enable_server(s->g, &b->ticket_key);

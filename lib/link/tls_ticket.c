@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -102,5 +103,7 @@ int tls_ticket_key_load(gnutls_datum_t *key, const char *path, struct reason *wh
 	if (n >= 0 && hex_decode(text, (size_t)n, key->data, key->size) != (long)key->size)
 		n = reason_set(why, REASON_BAD_REQUEST, "ticket-key-file", "", "%s: not a key of %u bytes in hexadecimal; remove the file to have a new one made", path, key->size);
 	explicit_bzero(text, sizeof text);
+	if (n < 0 && why)
+		snprintf(why->field, sizeof why->field, "ticket-key-file");
 	return n < 0 ? -1 : 0;
 }

@@ -37,7 +37,7 @@ static void words_alert(const struct tls_session *s, int alert, char why[TLS_WHY
 		    s->bundle->server ? ": does its server-name match?" : "");
 		return;
 	case GNUTLS_A_CERTIFICATE_REQUIRED:
-		snprintf(why, TLS_WHY_MAX, "the %s wants a certificate, and we have none for it", peer);
+		snprintf(why, TLS_WHY_MAX, s->bundle->certificates ? "the %s wants a certificate, and takes none of our authority" : "the %s wants a certificate, and we have none", peer);
 		return;
 	case GNUTLS_A_ACCESS_DENIED:
 		snprintf(why, TLS_WHY_MAX, "the %s knows our credential as good, but as nobody's it serves", peer);

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "certs.h"
+#include "transport.h"
+
+static struct rig r;
+static struct authority *ca, *other_ca;
+
+#define assert_says(text, part) assert_true(strstr(text, part) || (print_message("# got: %s\n", text), false))
+
+static int set_up(void **state)
+{
+	(void)state;
+	certs_init();
+	ca = authority_new("ca");
+	other_ca = authority_new("other-ca");
+	cert_make(ca, "server", &(struct cert_wish){ .dns = "ch.isp.example", .cn = "whatever", .purpose = GNUTLS_KP_TLS_WWW_SERVER });
+	cert_make(ca, "client", &(struct cert_wish){ .dns = "cpe1.example", .purpose = GNUTLS_KP_TLS_WWW_CLIENT });
+	cert_revoke(ca, "client", "revoked");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	authority_free(ca);
+	authority_free(other_ca);
+	certs_done();
+	return 0;
+}
+
+/* Files by name; NULL leaves one out. */
+static struct tls_bundle *server_bundle(const char *cert, const char *authority, const char *crl)
+{
+	struct tls_config c = { .server = true, .certificate_file = certs_path(cert, "pem"), .key_file = certs_path(cert, "key"), .ca_file = certs_path(authority, "pem"),
+		.crl_file = crl ? certs_path(crl, "crl") : NULL, .peer_lookup = rig_peer, .arg = &r, .ticket_key_file = certs_path("ticket", "key") };
+	struct reason why = { 0 };
+	struct tls_bundle *b = tls_bundle_new(&c, &why);
+	if (!b)
+		print_message("# %s: %s\n", why.field, why.text);
+	return b;
+}
+
+static struct tls_bundle *client_bundle(const char *cert, const char *authority, const char *name, const char *priority)
+{
+	struct tls_config c = { .certificate_file = certs_path(cert, "pem"), .key_file = certs_path(cert, "key"), .ca_file = certs_path(authority, "pem"),
+		.server_name = name, .priority = priority };
+	struct reason why = { 0 };
+	struct tls_bundle *b = tls_bundle_new(&c, &why);
+	if (!b)
+		print_message("# %s: %s\n", why.field, why.text);
+	return b;
+}
+
+/* One handshake with these credentials; true when both sides are up. */
+static bool call(bool udp, struct tls_bundle *server, struct tls_bundle *client)
+{
+	assert_non_null(server);
+	assert_non_null(client);
+	rig_init(&r);
+	r.server = server;
+	r.client = client;
+	rig_listen(&r, "127.0.0.1", udp, !udp);
+	rig_dial(&r, "127.0.0.1", udp, !udp);
+	for (int i = 0; i < 1000 && !r.failed && !(r.router.ups && r.provider.ups); i++)
+		loop_step(r.loop, 20);
+	for (int i = 0; i < 200 && r.failed && !r.refused; i++)
+		loop_step(r.loop, 20);
+	return r.router.ups && r.provider.ups;
+}
+
+static const char *const tls12 = "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-DTLS1.2:-RSA";
+
+static void good(bool udp, const char *priority)
+{
+	uint8_t spki[32], own[32];
+	struct tls_bundle *server = server_bundle("server", "ca", NULL), *client = client_bundle("client", "ca", "CH.isp.example", priority);
+	cert_spki("client", spki);
+	assert_true(tls_bundle_spki(client, own));
+	assert_memory_equal(own, spki, 32);
+	assert_true(call(udp, server, client));
+	assert_int_equal(r.provider.kind, IDENTITY_X509);
+	assert_string_equal(r.provider.peer, "cpe1.example");
+	assert_string_equal(r.provider.owner, "customer of cpe1.example");
+	assert_memory_equal(r.provider.channel->peer.spki, spki, 32);
+	assert_string_equal(r.router.peer, "ch.isp.example");
+	assert_true(rig_exchange(&r));
+	/* By ticket: the certificate comes along. */
+	channel_close(r.router.channel, true);
+	r.router.channel = NULL;
+	assert_true(rig_until(&r, &r.provider.downs, 1));
+	dial_again(r.dial);
+	assert_true(rig_until(&r, &r.router.ups, 2));
+	assert_true(rig_until(&r, &r.provider.ups, 2));
+	assert_true(r.router.resumed && r.provider.resumed);
+	assert_string_equal(r.provider.owner, "customer of cpe1.example");
+	assert_memory_equal(r.provider.channel->peer.spki, spki, 32);
+	assert_string_equal(r.router.peer, "ch.isp.example");
+	assert_true(rig_exchange(&r));
+	/* Its certificate has been revoked meanwhile: a ticket from before does not help. */
+	struct tls_bundle *strict = server_bundle("server", "ca", "revoked");
+	listen_set_bundle(r.listen, strict);
+	tls_bundle_unref(strict);
+	channel_close(r.router.channel, true);
+	r.router.channel = NULL;
+	assert_true(rig_until(&r, &r.provider.downs, 2));
+	dial_again(r.dial);
+	assert_true(rig_until(&r, &r.failed, 1));
+	assert_int_equal(r.provider.ups, 2);
+	assert_says(r.failed_why, "our certificate has been revoked");
+	assert_says(r.refused_why, "has been revoked");
+	assert_string_equal(r.refused_identity, "cpe1.example");
+	rig_done(&r);
+}
+
+static void test_x509_dtls(void **state)
+{
+	(void)state;
+	good(true, NULL);
+}
+
+static void test_x509_tls13(void **state)
+{
+	(void)state;
+	good(false, NULL);
+}
+
+static void test_x509_tls12(void **state)
+{
+	(void)state;
+	good(false, tls12);
+}
+
+static void bad(const char *server, const char *server_ca, const char *crl, const char *client, const char *client_ca, const char *name, const char *dialler_says, const char *listener_says)
+{
+	for (int udp = 0; udp < 2; udp++) {
+		assert_false(call(udp, server_bundle(server, server_ca, crl), client_bundle(client, client_ca, name, NULL)));
+		assert_int_equal(r.failed, 1);
+		assert_int_equal(r.refused, 1);
+		assert_int_equal(r.router.ups + r.provider.ups, 0);
+		assert_says(r.failed_why, dialler_says);
+		assert_says(r.refused_why, listener_says);
+		assert_int_equal(rig_half_open(&r), 0);
+		rig_done(&r);
+	}
+}
+
+static void test_x509_expired(void **state)
+{
+	(void)state;
+	cert_make(ca, "old", &(struct cert_wish){ .dns = "ch.isp.example", .from = -9 * DAY, .until = -2 * DAY });
+	bad("old", "ca", NULL, "client", "ca", "ch.isp.example", "expired on 20", "our certificate has expired");
+	bad("old", "ca", NULL, "client", "ca", "ch.isp.example", "is this host's clock right?", "clocks");
+	bad("server", "ca", NULL, "old", "ca", "ch.isp.example", "our certificate has expired", "the client's certificate expired on 20");
+}
+
+static void test_x509_not_yet_valid(void **state)
+{
+	(void)state;
+	cert_make(ca, "new", &(struct cert_wish){ .dns = "ch.isp.example", .from = 2 * DAY, .until = 9 * DAY });
+	bad("new", "ca", NULL, "client", "ca", "ch.isp.example", "valid only from 20", "not valid yet");
+	bad("new", "ca", NULL, "client", "ca", "ch.isp.example", "is this host's clock right?", "clocks");
+}
+
+/* RFC 6125: letter by letter, DNS-ID only. */
+static void test_x509_name(void **state)
+{
+	(void)state;
+	bad("server", "ca", NULL, "client", "ca", "other.isp.example", "is not for \"other.isp.example\": it names ch.isp.example", "does its server-name match?");
+	cert_make(ca, "wild", &(struct cert_wish){ .dns = "*.isp.example" });
+	bad("wild", "ca", NULL, "client", "ca", "ch.isp.example", "is not for \"ch.isp.example\": it names *.isp.example", "refuses our certificate");
+	cert_make(ca, "common", &(struct cert_wish){ .cn = "ch.isp.example" });
+	bad("common", "ca", NULL, "client", "ca", "ch.isp.example", "it has no DNS name", "refuses our certificate");
+}
+
+static void test_x509_wrong_authority(void **state)
+{
+	(void)state;
+	bad("server", "ca", NULL, "client", "other-ca", "ch.isp.example", "an authority that we do not trust: CN=ca", "does not trust the authority of our certificate");
+	cert_make(other_ca, "foreign", &(struct cert_wish){ .dns = "cpe1.example" });
+	bad("server", "ca", NULL, "foreign", "ca", "ch.isp.example", "does not trust the authority of our certificate", "an authority that we do not trust: CN=other-ca");
+}
+
+static void test_x509_purpose(void **state)
+{
+	(void)state;
+	bad("client", "ca", NULL, "client", "ca", "cpe1.example", "not made for a TLS server", "refuses our certificate");
+	bad("server", "ca", NULL, "server", "ca", "ch.isp.example", "refuses our certificate", "not made for a TLS client");
+}
+
+static void test_x509_revoked(void **state)
+{
+	(void)state;
+	bad("server", "ca", "revoked", "client", "ca", "ch.isp.example", "our certificate has been revoked", "the client's certificate has been revoked");
+}
+
+static void test_x509_nobody(void **state)
+{
+	(void)state;
+	struct tls_bundle *server = server_bundle("server", "ca", NULL), *client = client_bundle("client", "ca", "ch.isp.example", NULL);
+	rig_init(&r);
+	r.unknown = true;
+	r.server = server;
+	r.client = client;
+	rig_listen(&r, "127.0.0.1", true, false);
+	rig_dial(&r, "127.0.0.1", true, false);
+	assert_true(rig_until(&r, &r.failed, 1));
+	assert_says(r.failed_why, "as nobody's it serves");
+	assert_says(r.refused_why, "no configured peer has the certificate name \"cpe1.example\"");
+	rig_done(&r);
+}
+
+/* PSK here, certificates there. */
+static void test_no_common_credentials(void **state)
+{
+	(void)state;
+	for (int udp = 0; udp < 2; udp++) {
+		assert_false(call(udp, server_bundle("server", "ca", NULL), rig_psk_client("cpe-0001", test_key, sizeof test_key)));
+		assert_int_equal(r.failed, 1);
+		assert_says(r.failed_why, "no common cipher suite");
+		assert_says(r.refused_why, "no common cipher suite");
+		rig_done(&r);
+	}
+}
+
+/* One listener takes both. */
+static void test_psk_and_x509_on_one_listener(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct tls_config c = { .server = true, .certificate_file = certs_path("server", "pem"), .key_file = certs_path("server", "key"), .ca_file = certs_path("ca", "pem"),
+			.peer_lookup = rig_peer, .psk_lookup = rig_psk, .arg = &r };
+		assert_true(call(i & 1, tls_bundle_new(&c, NULL), i & 2 ? rig_psk_client("cpe-0001", test_key, sizeof test_key) : client_bundle("client", "ca", "ch.isp.example", NULL)));
+		assert_int_equal(r.provider.kind, i & 2 ? IDENTITY_PSK : IDENTITY_X509);
+		assert_true(rig_exchange(&r));
+		rig_done(&r);
+	}
+}
+
+static void refuses(const struct tls_config *c, const char *field, const char *text)
+{
+	struct reason why = { 0 };
+	assert_null(tls_bundle_new(c, &why));
+	assert_string_equal(why.field, field);
+	assert_says(why.text, text);
+}
+
+static void test_bundle_refuses(void **state)
+{
+	(void)state;
+	struct tls_config good_client = { .certificate_file = certs_path("client", "pem"), .key_file = certs_path("client", "key"), .ca_file = certs_path("ca", "pem"), .server_name = "x.example" };
+	struct tls_config c = { 0 };
+	refuses(&c, "psk-identity", "no credentials");
+	c = (struct tls_config){ .psk_identity = "a" };
+	refuses(&c, "psk-key", "a key of 1 to 64 bytes");
+	c = good_client;
+	c.server_name = NULL;
+	refuses(&c, "server-name", "missing");
+	c = good_client;
+	c.ca_file = NULL;
+	refuses(&c, "ca-file", "missing");
+	c.ca_file = "/nonexistent/ca.pem";
+	refuses(&c, "ca-file", "/nonexistent/ca.pem");
+	c = good_client;
+	c.key_file = certs_path("server", "key");
+	refuses(&c, "certificate-file", "client.pem");
+	c.key_file = NULL;
+	refuses(&c, "certificate-file", "both sides");
+	c = good_client;
+	c.crl_file = c.key_file;
+	refuses(&c, "crl-file", "client.key");
+	c = good_client;
+	chmod(c.key_file, 0644);
+	refuses(&c, "key-file", "others may read or write it");
+	chmod(c.key_file, 0600);
+}
+
+static void test_policy(void **state)
+{
+	(void)state;
+	static const struct { const char *priority, *says; } rows[] = {
+		{ "NORMAL:+ECDHE-PSK", "nothing older than 1.2" },
+		{ "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-DTLS1.0:+ECDHE-PSK", "allows DTLS1.0" },
+		{ "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-DTLS1.2:-KX-ALL:+PSK", "no ephemeral key exchange" },
+		{ "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-DTLS1.2:-KX-ALL:+ECDHE-PSK:-CIPHER-ALL:+AES-128-GCM", "no cipher suite for PSK over DTLS" },
+		{ "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-DTLS1.2:-KX-ALL:+ECDHE-RSA", "no cipher suite for PSK" },
+		{ "NORMAL:NONSENSE", "NONSENSE" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct tls_config c = { .psk_identity = "a", .psk_key = test_key, .psk_key_len = 16, .priority = rows[i].priority };
+		refuses(&c, "priority", rows[i].says);
+	}
+	struct tls_config c = { .psk_identity = "a", .psk_key = test_key, .psk_key_len = 16,
+		.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-DTLS1.2:-KX-ALL:+ECDHE-PSK:-CIPHER-ALL:+AES-128-CBC:-MAC-ALL:+SHA256" };
+	struct tls_bundle *b = tls_bundle_new(&c, NULL);
+	assert_non_null(b);
+	tls_bundle_unref(b);
+}
+
+/* Resumption survives our restart: the key is kept, and kept secret. */
+static void test_ticket_key_file(void **state)
+{
+	(void)state;
+	const char *path = certs_path("kept", "key");
+	struct tls_config c = { .server = true, .psk_lookup = rig_psk, .arg = &r, .ticket_key_file = path };
+	rig_init(&r);
+	r.server = tls_bundle_new(&c, NULL);
+	assert_non_null(r.server);
+	struct stat st;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	rig_listen(&r, "127.0.0.1", true, false);
+	rig_dial(&r, "127.0.0.1", true, false);
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	channel_close(r.provider.channel, true);
+	r.provider.channel = NULL;
+	assert_true(rig_until(&r, &r.router.downs, 1));
+	listen_free(r.listen);
+	tls_bundle_unref(r.server);
+	r.server = tls_bundle_new(&c, NULL);
+	rig_listen(&r, "127.0.0.1", true, false);
+	dial_again(r.dial);
+	assert_true(rig_until(&r, &r.provider.ups, 2));
+	assert_true(r.provider.resumed);
+	rig_done(&r);
+	FILE *f = fopen(path, "w");
+	fputs("abc\n", f);
+	fclose(f);
+	refuses(&c, "ticket-key-file", "remove the file");
+	chmod(path, 0666);
+	refuses(&c, "ticket-key-file", "others may read or write it");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_x509_dtls),
+		cmocka_unit_test(test_x509_tls13),
+		cmocka_unit_test(test_x509_tls12),
+		cmocka_unit_test(test_x509_expired),
+		cmocka_unit_test(test_x509_not_yet_valid),
+		cmocka_unit_test(test_x509_name),
+		cmocka_unit_test(test_x509_wrong_authority),
+		cmocka_unit_test(test_x509_purpose),
+		cmocka_unit_test(test_x509_revoked),
+		cmocka_unit_test(test_x509_nobody),
+		cmocka_unit_test(test_no_common_credentials),
+		cmocka_unit_test(test_psk_and_x509_on_one_listener),
+		cmocka_unit_test(test_bundle_refuses),
+		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_ticket_key_file),
+	};
+	return cmocka_run_group_tests_name("tls", tests, set_up, tear_down);
+}
