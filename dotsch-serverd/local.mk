@@ -1,9 +1,12 @@
 # dotsch-serverd: main.c, and everything else as a library for the tests.
 noinst_LIBRARIES += %D%/libserverd.a
-%C%_libserverd_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+%C%_libserverd_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(READLINE_CFLAGS)
 %C%_libserverd_a_SOURCES = \
+	%D%/attach.c %D%/attach.h \
 	%D%/audit.c %D%/audit.h \
+	%D%/command.c %D%/command.h \
 	%D%/consent.c %D%/consent.h \
+	%D%/control.c %D%/control.h \
 	%D%/core.h \
 	%D%/emit.c %D%/emit.h \
 	%D%/feedback.c %D%/feedback.h \
@@ -13,11 +16,19 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/path.c %D%/path.h \
 	%D%/pipeline.c %D%/pipeline.h \
 	%D%/provider.c %D%/provider.h \
+	%D%/repl.c %D%/repl.h \
 	%D%/reply.c %D%/reply.h \
 	%D%/resource.c %D%/resource.h \
 	%D%/server.c %D%/server.h \
 	%D%/settings.c %D%/settings.h \
+	%D%/show.c %D%/show.h \
 	%D%/sigconfig.c %D%/sigconfig.h \
 	%D%/table.c %D%/table.h \
-	%D%/view.c %D%/view.h
-SERVERD_LIBS = dotsch-serverd/libserverd.a $(LINK_LIBS) $(STORE_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS)
+	%D%/view.c %D%/view.h \
+	%D%/words.c %D%/words.h
+SERVERD_LIBS = dotsch-serverd/libserverd.a $(LINK_LIBS) $(STORE_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS) $(READLINE_LIBS)
+
+sbin_PROGRAMS += %D%/dotsch-serverd
+%C%_dotsch_serverd_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+%C%_dotsch_serverd_SOURCES = %D%/main.c
+%C%_dotsch_serverd_LDADD = $(SERVERD_LIBS)

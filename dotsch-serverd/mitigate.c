@@ -292,12 +292,6 @@ static void finish(struct core *core, struct record *r, enum dots_status status,
 	outcome_changed(o, r, &before);
 }
 
-void mitigate_end(struct core *core, struct record *r, const char *cause, struct moment at, struct outcome *o)
-{
-	if (life_live(&r->life))
-		finish(core, r, STATUS_WITHDRAWN, cause, at, o);
-}
-
 static void terminate(struct core *core, struct record *r, struct moment at, struct outcome *o)
 {
 	struct life before = r->life;

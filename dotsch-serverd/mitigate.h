@@ -15,7 +15,4 @@ void mitigate_delete(struct core *core, const struct provider_config *p, const s
 /* r is due: its lifetime, its active-but-terminating period, its question to the owner, its rejection, or its epilogue has run out. */
 void mitigate_due(struct core *core, struct record *r, struct moment at, struct outcome *o);
 
-/* Ends a live mitigation by our own will; status 7 (RFC 9132, 4.4.2). The active-but-terminating period is not observed then. */
-void mitigate_end(struct core *core, struct record *r, const char *cause, struct moment at, struct outcome *o);
-
 #endif

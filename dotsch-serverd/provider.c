@@ -15,7 +15,6 @@
 #define REPEAT_STATUS_MS 30000       /* notifications can be lost; an active mitigation's is sent again */
 #define ATTEMPT_DELAY_MS 250
 #define ATTEMPT_DELAY_ATTACK_MS 100  /* RFC 9132, 4.3 */
-#define RETRY_S 300
 #define RETRY_MIN_S 60
 
 struct provider {
@@ -215,7 +214,7 @@ static struct dial *dial_of(struct provider *p, struct tls_bundle *bundle)
 		.tcp = p->config->tcp,
 		.bundle = bundle,
 		.attempt_delay_ms = p->mitigating ? ATTEMPT_DELAY_ATTACK_MS : ATTEMPT_DELAY_MS,
-		.retry_s = RETRY_S,
+		.retry_s = p->config->retry_s,
 		.retry_min_s = RETRY_MIN_S,
 	};
 

@@ -10,7 +10,9 @@
 #include "base/line.h"
 #include "base/log.h"
 #include "base/when.h"
+#include "command.h"
 #include "consent.h"
+#include "control.h"
 #include "dots/envelope.h"
 #include "emit.h"
 #include "feedback.h"
@@ -31,6 +33,7 @@ struct server {
 	struct pipeline *pipeline;           /* NULL: stdout is the ring */
 	struct loop_timer due;
 	struct store *store;                 /* NULL: nothing is kept */
+	struct control *control;             /* NULL: no socket */
 };
 
 struct loop *server_loop(const struct server *s)
@@ -48,8 +51,25 @@ struct moment server_moment(const struct server *s)
 	return (struct moment){ .now = loop_now(s->loop), .wall = when_wall_ms() };
 }
 
+struct store *server_store(const struct server *s)
+{
+	return s->store;
+}
+
+size_t server_providers(const struct server *s)
+{
+	return s->n_providers;
+}
+
+json_t *server_session(const struct server *s, size_t provider)
+{
+	return provider_describe(s->providers[provider]);
+}
+
 void server_say(struct server *s, json_t *line)
 {
+	if (s->control != NULL)
+		control_tell(s->control, line);
 	if (!envelope_send(s->out, line))
 		log_debug("stdout took no line");
 }
@@ -117,6 +137,19 @@ static void answer(struct incoming *in, const struct reply *r)
 	incoming_respond(in, &out);
 }
 
+/* Those who are attached see what waits for them, and what has changed. */
+static void tell_owner(struct server *s, const struct outcome *o)
+{
+	for (size_t i = 0; i < o->n_effects && s->control != NULL; i++) {
+		const struct record *r = client_find(o->effects[i].client, o->effects[i].mid);
+		json_t *line = r != NULL ? command_describe(r, loop_now(s->loop)) : NULL;
+
+		if (line != NULL)
+			control_tell(s->control, line);
+		json_decref(line);
+	}
+}
+
 /* It is safe, or need not be. */
 static void fulfil(struct server *s, struct outcome *o, struct incoming *in)
 {
@@ -124,6 +157,7 @@ static void fulfil(struct server *s, struct outcome *o, struct incoming *in)
 	if (in != NULL)
 		answer(in, &o->reply);
 	tell_observers(s, o);
+	tell_owner(s, o);
 	arm(s);
 	outcome_free(o);
 }
@@ -295,7 +329,7 @@ static int open_providers(struct server *s, struct reason *why)
 	return 0;
 }
 
-struct server *server_new(struct loop *l, const struct settings *settings, const char *pipeline, struct reason *why)
+struct server *server_new(struct loop *l, const struct settings *settings, const char *pipeline, const char *socket, struct reason *why)
 {
 	struct server *s = calloc(1, sizeof(*s));
 
@@ -310,6 +344,13 @@ struct server *server_new(struct loop *l, const struct settings *settings, const
 	table_init(&s->core.table);
 	loop_timer_init(&s->due, on_due, s);
 	guard_configured(s);
+	if (socket != NULL) {
+		s->control = control_new(s, socket, why);
+		if (s->control == NULL) {
+			server_free(s, 0);
+			return NULL;
+		}
+	}
 	if (open_ring(s, pipeline, why) != 0 || open_state(s, why) != 0 || open_providers(s, why) != 0) {
 		server_free(s, 0);
 		return NULL;
@@ -326,6 +367,7 @@ void server_free(struct server *s, int timeout_ms)
 	for (size_t i = 0; i < s->n_providers; i++)
 		provider_free(s->providers[i], true);
 	free(s->providers);
+	control_free(s->control);
 	loop_timer_stop(s->loop, &s->due);
 	pipeline_free(s->pipeline, timeout_ms);
 	if (s->out != NULL)

@@ -8,19 +8,23 @@
 #include "link/session.h"
 
 struct server;
+struct store;
 
-/* pipeline: of --exec, or NULL: then stdin and stdout are the ring. NULL with *why. */
-struct server *server_new(struct loop *l, const struct settings *settings, const char *pipeline, struct reason *why);
+/* pipeline: of --exec, or NULL: then stdin and stdout are the ring. socket: of -s, or NULL. NULL with *why. */
+struct server *server_new(struct loop *l, const struct settings *settings, const char *pipeline, const char *socket, struct reason *why);
 /* Says good-bye to the peers and gives the ring timeout_ms to take what is pending. NULL allowed. */
 void server_free(struct server *s, int timeout_ms);
 
 struct loop *server_loop(const struct server *s);
 struct core *server_core(struct server *s);
 struct moment server_moment(const struct server *s);
+struct store *server_store(const struct server *s);                   /* NULL: nothing is kept */
+size_t server_providers(const struct server *s);
+json_t *server_session(const struct server *s, size_t provider);      /* how the link to it stands; new reference */
 
 /* Makes the outcome come true: its lines go out, observers are told, the request is answered. Takes over *o's contents; in may be NULL. */
 void server_submit(struct server *s, struct outcome *o, struct incoming *in);
-/* A session or error line for the user: to stdout. Takes the reference. */
+/* A session or error line for the user: to stdout, and to who is attached. Takes the reference. */
 void server_say(struct server *s, json_t *line);
 /* An address that no request may have blocked without asking. */
 void server_guard(struct server *s, const struct sockaddr_storage *remote);

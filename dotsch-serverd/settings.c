@@ -27,6 +27,7 @@ static const struct conf_key provider_keys[] = {
 	{ .name = "legitimate-source", .type = CONF_LIST },
 	{ .name = "legitimate-target", .type = CONF_LIST },
 	{ .name = "nat-timeout", .type = CONF_DURATION, .fallback = "240s", .min = 20, .max = 65535 },
+	{ .name = "retry", .type = CONF_DURATION, .fallback = "5m", .min = 60, .max = 86400 },
 	{ .name = "max-mitigations", .type = CONF_INT, .fallback = "4096", .min = 1, .max = 65536 },
 	{ .name = "max-lifetime", .type = CONF_DURATION, .fallback = "24h", .min = 1, .max = 4294967295 },
 	{ .name = "indefinite", .type = CONF_BOOL, .fallback = "false" },
@@ -159,6 +160,7 @@ static int policy(const struct conf_section *s, struct provider_config *p, struc
 	p->ask_above = (unsigned)conf_int(s, "ask-above");
 	p->ask_above_6 = (unsigned)conf_int(s, "ask-above-ipv6");
 	p->nat_timeout = (unsigned)conf_int(s, "nat-timeout");
+	p->retry_s = (unsigned)conf_int(s, "retry");
 	p->max_mitigations = (unsigned)conf_int(s, "max-mitigations");
 	p->max_lifetime = conf_int(s, "max-lifetime");
 	p->indefinite = conf_bool(s, "indefinite");

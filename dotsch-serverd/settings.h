@@ -30,6 +30,7 @@ struct provider_config {
 	unsigned ask_above, ask_above_6;     /* a source prefix shorter than this is never `auto` */
 	struct prefix_list legitimate_sources, legitimate_targets;   /* known good traffic: 4.09 cause 4 at once (CH-32) */
 	unsigned nat_timeout;                /* seconds; the bound of heartbeat-interval (CH-09) */
+	unsigned retry_s;                    /* between rounds of dialling (RFC 9132, 4.7) */
 	unsigned max_mitigations;            /* of this provider */
 	int64_t max_lifetime;                /* seconds; what -1 is granted unless indefinite */
 	bool indefinite;
