@@ -34,3 +34,8 @@ tests_fuzz_fuzz_line_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_line_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_line_LDADD = $(DOTS_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/cbor tests/fuzz/corpus/line
+# Run by `make bench`.
+EXTRA_PROGRAMS += tests/bench/bench_dots
+tests_bench_bench_dots_SOURCES = tests/bench/bench_dots.c
+tests_bench_bench_dots_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(CBOR_CFLAGS)
+tests_bench_bench_dots_LDADD = $(DOTS_LIBS) $(CBOR_LIBS) $(BASE_LIBS)
