@@ -290,6 +290,23 @@ static void test_keys(void **state)
 		assert_int_equal(dots_key_required(rows[i].key), rows[i].required);
 }
 
+/* The body's map is one level, so 15 more may follow. */
+static void test_depth(void **state)
+{
+	(void)state;
+	static const char heartbeat[] = "1831a11833f5";
+	for (unsigned levels = 1; levels < 200; levels++) {
+		char hex[600] = "a21880";
+		struct body b;
+		struct reason why;
+		for (unsigned i = 0; i < levels; i++)
+			memcpy(hex + 6 + 2 * i, "81", 3);
+		snprintf(hex + 6 + 2 * levels, 20, "00%s", heartbeat);
+		assert_int_equal(decode_hex(hex, BODY_REQUEST, &b, &why), levels <= 15 ? 0 : -1);
+		body_free(&b);
+	}
+}
+
 /* A body of the greatest size: its lists grow, and it comes back the same. */
 static void test_big(void **state)
 {
@@ -309,9 +326,14 @@ static void test_big(void **state)
 	assert_true(mitigation_same(m, &again.scope[0]));
 	body_free(&again);
 	buf_reset(&out);
-	/* One entry too many for the wire. */
-	for (unsigned i = 0; i < 5000; i++)
-		assert_int_equal(protocol_list_add(&m->target_protocol, 17) + protocol_list_add(&m->target_protocol, 6), 0);
+	/* As many entries as the wire may carry, and one too many. */
+	for (unsigned i = 0; i < 8192; i++)
+		assert_int_equal(protocol_list_add(&m->target_protocol, 17), 0);
+	dots_cbor_encode(&b, &out);
+	assert_int_equal(dots_cbor_decode(out.data, out.len, BODY_REQUEST, &again, &why), 0);
+	body_free(&again);
+	buf_reset(&out);
+	assert_int_equal(protocol_list_add(&m->target_protocol, 17), 0);
 	dots_cbor_encode(&b, &out);
 	assert_int_equal(dots_cbor_decode(out.data, out.len, BODY_REQUEST, &again, &why), -1);
 	assert_string_equal(why.field, "target-protocol");
@@ -329,7 +351,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden), cmocka_unit_test(test_other_forms), cmocka_unit_test(test_refused), cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_declared_counts_cost_nothing), cmocka_unit_test(test_keys), cmocka_unit_test(test_big),
+		cmocka_unit_test(test_declared_counts_cost_nothing), cmocka_unit_test(test_keys), cmocka_unit_test(test_depth), cmocka_unit_test(test_big),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -213,6 +213,15 @@ static void test_overlap_long_lists(void **state)
 	struct mitigation a, b;
 	mitigation_init(&a);
 	mitigation_init(&b);
+	for (unsigned i = 0; i < 100; i++) {   /* even hosts against odd ones, and then one in common */
+		struct prefix even = prefix_make(4, (uint8_t[]){ 192, 0, 2, (uint8_t)(2 * i) }, 32), odd = prefix_make(4, (uint8_t[]){ 192, 0, 2, (uint8_t)(2 * i + 1) }, 32);
+		prefix_list_add(&a.target_prefix, &even);
+		prefix_list_add(&b.target_prefix, &odd);
+	}
+	assert_false(mitigation_targets_overlap(&a, &b));
+	prefix_list_add(&b.target_prefix, &a.target_prefix.v[50]);
+	assert_true(mitigation_targets_overlap(&a, &b));
+	prefix_list_free(&b.target_prefix);
 	for (unsigned i = 0; i < 100; i++) {
 		char name[32];
 		snprintf(name, sizeof name, "a%u", i);
