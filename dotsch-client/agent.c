@@ -70,8 +70,8 @@ int agent_open(struct agent *a, struct loop *l, const char *config_path, struct 
 	if (config_load(config_path, &a->config, why) < 0)
 		return -1;
 	a->peers = peers_new();
-	a->table = table_new();
-	if (!a->peers || !a->table)
+	a->requests = requests_new();
+	if (!a->peers || !a->requests)
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
 	if (peers_load(a->peers, a->config.peers_file, why) < 0 || !(a->state = state_open(a->config.state, why)) ||
 	    !(a->bundle = make_bundle(a, &a->config, why)))
@@ -166,7 +166,7 @@ void agent_close(struct agent *a)
 	listen_free(a->listen);
 	tls_bundle_unref(a->bundle);
 	state_close(a->state);
-	table_free(a->table);
+	requests_free(a->requests);
 	peers_free(a->peers);
 	config_free(&a->config);
 }

@@ -13,7 +13,7 @@
 #include "state.h"
 
 struct router;
-struct table;
+struct requests;
 struct inquiry;
 
 struct agent {
@@ -24,7 +24,7 @@ struct agent {
 	struct state *state;
 	struct tls_bundle *bundle;
 	struct listen *listen;
-	struct table *table;
+	struct requests *requests;
 	struct router *routers;
 	struct inquiry *inquiries;
 	struct console *consoles;

@@ -16,7 +16,7 @@ static bool wants_keep(const struct envelope *line, struct reason *why, bool *ba
 /* The same ref for the same peer with the same content asks for the one that is there again: a refresh, with its mid. */
 static struct entry *known(struct agent *a, const char *ref, const struct request_part *part)
 {
-	for (struct entry *e = ref ? table_by_ref(a->table, ref) : NULL; e; e = table_next_ref(e))
+	for (struct entry *e = ref ? requests_by_ref(a->requests, ref) : NULL; e; e = requests_next_ref(e))
 		if (e->router->peer == part->peer && e->state <= ENTRY_ACTIVE && mitigation_same(&e->asked, &part->m))
 			return e;
 	return NULL;

@@ -127,7 +127,7 @@ static int each_named(struct agent *a, struct console *c, const struct envelope 
 		bool several;
 		const char *name = peer_name(line);
 		struct router *r = name ? router_by_name(a, name) : NULL;
-		struct entry *e = name && !r ? NULL : table_by_mid(a->table, r, line->mid, &several);
+		struct entry *e = name && !r ? NULL : requests_by_mid(a->requests, r, line->mid, &several);
 		if (e && several)
 			return reason_set(why, REASON_BAD_REQUEST, "mid", "", "several peers have mid %u: say which one is meant", line->mid);
 		return !e ? 0 : command(e, c, line, why) < 0 ? -1 : 1;
@@ -135,8 +135,8 @@ static int each_named(struct agent *a, struct console *c, const struct envelope 
 	if (!line->ref)
 		return reason_set(why, REASON_BAD_REQUEST, "ref", "", "name the request by its ref, or by its mid");
 	int found = 0;
-	for (struct entry *e = table_by_ref(a->table, line->ref), *next; e; e = next) {
-		next = table_next_ref(e);
+	for (struct entry *e = requests_by_ref(a->requests, line->ref), *next; e; e = next) {
+		next = requests_next_ref(e);
 		if (peer_name(line) && strcmp(peer_name(line), e->router->name))
 			continue;
 		if (command(e, c, line, why) < 0)

@@ -23,3 +23,8 @@ noinst_LIBRARIES += %D%/libclient.a
 	%D%/text.c %D%/text.h \
 	%D%/uri.h \
 	%D%/words.c %D%/words.h
+CLIENT_LIBS = dotsch-client/libclient.a $(LINK_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS)
+bin_PROGRAMS += %D%/dotsch-client
+%C%_dotsch_client_SOURCES = %D%/main.c
+%C%_dotsch_client_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+%C%_dotsch_client_LDADD = $(CLIENT_LIBS)

@@ -9,14 +9,14 @@
 
 #define TABLE_START 256
 
-struct table {
+struct requests {
 	struct entry **by_mid, **by_ref;
 	size_t cap, count;                   /* cap is a power of two */
 };
 
-struct table *table_new(void)
+struct requests *requests_new(void)
 {
-	struct table *t = calloc(1, sizeof *t);
+	struct requests *t = calloc(1, sizeof *t);
 	if (!t)
 		return NULL;
 	t->cap = TABLE_START;
@@ -24,11 +24,11 @@ struct table *table_new(void)
 	t->by_ref = calloc(t->cap, sizeof(struct entry *));
 	if (t->by_mid && t->by_ref)
 		return t;
-	table_free(t);
+	requests_free(t);
 	return NULL;
 }
 
-void table_free(struct table *t)
+void requests_free(struct requests *t)
 {
 	if (!t)
 		return;
@@ -37,22 +37,22 @@ void table_free(struct table *t)
 	free(t);
 }
 
-size_t table_count(const struct table *t)
+size_t requests_count(const struct requests *t)
 {
 	return t->count;
 }
 
-static size_t mid_slot(const struct table *t, uint32_t mid)
+static size_t mid_slot(const struct requests *t, uint32_t mid)
 {
 	return slots_hash(&mid, sizeof mid) & (t->cap - 1);
 }
 
-static size_t ref_slot(const struct table *t, const char *ref)
+static size_t ref_slot(const struct requests *t, const char *ref)
 {
 	return slots_hash(ref, strlen(ref)) & (t->cap - 1);
 }
 
-static void hang_in(struct table *t, struct entry *e)
+static void hang_in(struct requests *t, struct entry *e)
 {
 	struct entry **m = &t->by_mid[mid_slot(t, e->mid)];
 	e->next_mid = *m;
@@ -67,7 +67,7 @@ static void hang_in(struct table *t, struct entry *e)
 	}
 }
 
-static void take_out(struct table *t, struct entry *e)
+static void take_out(struct requests *t, struct entry *e)
 {
 	for (struct entry **p = &t->by_mid[mid_slot(t, e->mid)]; *p; p = &(*p)->next_mid)
 		if (*p == e) {
@@ -83,9 +83,9 @@ static void take_out(struct table *t, struct entry *e)
 }
 
 /* Not growing costs time only, so a lack of memory is no error. */
-static void table_grow(struct agent *a)
+static void requests_grow(struct agent *a)
 {
-	struct table *t = a->table;
+	struct requests *t = a->requests;
 	struct entry **m = calloc(t->cap * 2, sizeof *m), **r = calloc(t->cap * 2, sizeof *r);
 	if (!m || !r) {
 		free(m);
@@ -157,12 +157,12 @@ void router_free(struct router *r)
 
 struct entry *entry_new(struct router *r, uint32_t mid, const char *ref, struct mitigation *asked)
 {
-	struct table *t = r->agent->table;
+	struct requests *t = r->agent->requests;
 	struct entry *e = calloc(1, sizeof *e);
 	if (!e)
 		return NULL;
 	if (t->count >= t->cap)
-		table_grow(r->agent);
+		requests_grow(r->agent);
 	e->router = r;
 	e->mid = mid;
 	snprintf(e->ref, sizeof e->ref, "%s", ref ? ref : "");
@@ -188,18 +188,18 @@ void entry_free(struct entry *e)
 	entry_paid(e, true);
 	entry_in_force(e, false);
 	loop_timer_stop(a->loop, &e->timer);
-	take_out(a->table, e);
-	a->table->count--;
+	take_out(a->requests, e);
+	a->requests->count--;
 	*e->link = e->next;
 	if (e->next)
 		e->next->link = e->link;
 	mitigation_free(&e->asked);
 	free(e);
-	if (!a->table->count)
+	if (!a->requests->count)
 		state_idle(a->state);
 }
 
-struct entry *table_by_mid(const struct table *t, const struct router *r, uint32_t mid, bool *several)
+struct entry *requests_by_mid(const struct requests *t, const struct router *r, uint32_t mid, bool *several)
 {
 	struct entry *found = NULL;
 	*several = false;
@@ -218,19 +218,19 @@ static struct entry *same_ref(struct entry *e, const char *ref)
 	return e;
 }
 
-struct entry *table_by_ref(const struct table *t, const char *ref)
+struct entry *requests_by_ref(const struct requests *t, const char *ref)
 {
 	return *ref ? same_ref(t->by_ref[ref_slot(t, ref)], ref) : NULL;
 }
 
-struct entry *table_next_ref(const struct entry *e)
+struct entry *requests_next_ref(const struct entry *e)
 {
 	return same_ref(e->next_ref, e->ref);
 }
 
 void entry_set_mid(struct entry *e, uint32_t mid)
 {
-	struct table *t = e->router->agent->table;
+	struct requests *t = e->router->agent->requests;
 	take_out(t, e);
 	e->mid = mid;
 	hang_in(t, e);

@@ -70,10 +70,10 @@ struct entry {
 	uint64_t counters[COUNTERS];
 };
 
-struct table;
-struct table *table_new(void);               /* NULL when out of memory */
-void table_free(struct table *t);            /* the entries are the routers'; NULL allowed */
-size_t table_count(const struct table *t);
+struct requests;
+struct requests *requests_new(void);               /* NULL when out of memory */
+void requests_free(struct requests *t);            /* the entries are the routers'; NULL allowed */
+size_t requests_count(const struct requests *t);
 
 /* The router of a peer, made when it is not there yet. NULL when out of memory. */
 struct router *router_of(struct agent *a, struct peer *p);
@@ -87,10 +87,10 @@ struct entry *entry_new(struct router *r, uint32_t mid, const char *ref, struct 
 void entry_free(struct entry *e);            /* cancels what is under way */
 
 /* By mid; router NULL = of any. *several: more than one has it. */
-struct entry *table_by_mid(const struct table *t, const struct router *r, uint32_t mid, bool *several);
+struct entry *requests_by_mid(const struct requests *t, const struct router *r, uint32_t mid, bool *several);
 /* The entries of a ref: first, then the next one; NULL at the end. */
-struct entry *table_by_ref(const struct table *t, const char *ref);
-struct entry *table_next_ref(const struct entry *e);
+struct entry *requests_by_ref(const struct requests *t, const char *ref);
+struct entry *requests_next_ref(const struct entry *e);
 /* Given a new mid (after a restart of the numbers, or a new cuid). */
 void entry_set_mid(struct entry *e, uint32_t mid);
 

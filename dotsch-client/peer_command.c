@@ -61,7 +61,7 @@ int peers_command(struct agent *a, struct console *c, const struct envelope *lin
 	json_put_string(sum, "ref", line->ref);
 	json_put_int(sum, "peers", (int64_t)peers_count(a->peers));
 	json_put_int(sum, "connected", a->sessions);
-	json_put_int(sum, "requests", (int64_t)table_count(a->table));
+	json_put_int(sum, "requests", (int64_t)requests_count(a->requests));
 	console_tell(c, sum);
 	return 0;
 }
@@ -173,7 +173,7 @@ int requests_command(struct agent *a, struct console *c, const struct envelope *
 				console_tell(c, request_line(e, loop_now(a->loop)));
 	json_t *sum = envelope_new("requests");
 	json_put_string(sum, "ref", line->ref);
-	json_put_int(sum, "requests", (int64_t)table_count(a->table));
+	json_put_int(sum, "requests", (int64_t)requests_count(a->requests));
 	console_tell(c, sum);
 	return 0;
 }

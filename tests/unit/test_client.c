@@ -83,7 +83,7 @@ static void refused_before_sending(void **state)
 	}
 	lab_run(l, 5000);
 	assert_int_equal(l->router.n_puts, 0);
-	assert_int_equal(table_count(l->agent.table), 0);
+	assert_int_equal(requests_count(l->agent.requests), 0);
 	/* The next good one works. */
 	lab_say(l, MITIGATE("good", ""));
 	lab_run(l, 100);
@@ -151,7 +151,7 @@ static void waits_until_its_lifetime_ends(void **state)
 	assert_int_equal(l->finished, 0);
 	lab_run(l, 2000);
 	assert_true(lab_saw(l, "status", "status", "expired"));
-	assert_int_equal(table_count(l->agent.table), 0);
+	assert_int_equal(requests_count(l->agent.requests), 0);
 	assert_int_equal(l->finished, 1);
 	assert_int_equal(l->status, 1);
 	lab_connect(l);
@@ -174,7 +174,7 @@ static void withdraw_by_ref(void **state)
 	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"case-1\"}");
 	assert_null(lab_last(l, "error"));
 	lab_run(l, 400000);
-	assert_int_equal(table_count(l->agent.table), 0);
+	assert_int_equal(requests_count(l->agent.requests), 0);
 }
 
 static void withdraw_before_it_was_sent(void **state)
@@ -183,7 +183,7 @@ static void withdraw_before_it_was_sent(void **state)
 	lab_say(l, MITIGATE("early", ""));
 	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"early\"}");
 	assert_true(lab_saw(l, "status", "status", "withdrawn"));
-	assert_int_equal(table_count(l->agent.table), 0);
+	assert_int_equal(requests_count(l->agent.requests), 0);
 	lab_connect(l);
 	lab_run(l, 5000);
 	assert_int_equal(l->router.n_puts + l->router.n_deletes, 0);
@@ -219,7 +219,7 @@ static void keep_refreshes(void **state)
 	assert_int_equal(l->router.put.lifetime, 1800);
 	lab_run(l, 3600000);
 	assert_in_range(l->router.n_puts, 4, 5);
-	assert_int_equal(table_count(l->agent.table), 1);
+	assert_int_equal(requests_count(l->agent.requests), 1);
 }
 
 static void without_keep_it_ends(void **state)
@@ -230,7 +230,7 @@ static void without_keep_it_ends(void **state)
 	lab_run(l, 1810000);
 	assert_int_equal(l->router.n_puts, 1);
 	assert_true(lab_saw(l, "status", "status", "attack-mitigation-terminated"));
-	assert_int_equal(table_count(l->agent.table), 0);
+	assert_int_equal(requests_count(l->agent.requests), 0);
 }
 
 /* The same ref with the same content again is a refresh; with another content it is a new request with a higher mid, which replaces the old one. */
@@ -248,7 +248,7 @@ static void same_ref_again(void **state)
 	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"case-1\"," SCOPE("\"target-prefix\":[\"203.0.113.0/24\"]," SOURCE ",\"lifetime\":1800") "}");
 	lab_run(l, 100);
 	assert_true(l->router.mid > mid);
-	assert_int_equal(table_count(l->agent.table), 1);
+	assert_int_equal(requests_count(l->agent.requests), 1);
 	assert_true(lab_saw(l, "status", "reason", "replaced by mid"));
 }
 
@@ -263,7 +263,7 @@ static void conflict_is_told(void **state)
 	lab_run(l, 100);
 	assert_true(lab_saw(l, "response", "code", "4.09"));
 	assert_true(lab_saw(l, "response", "conflict", "legitimate traffic"));
-	assert_int_equal(table_count(l->agent.table), 0);
+	assert_int_equal(requests_count(l->agent.requests), 0);
 	assert_int_equal(l->status, 1);
 	assert_int_equal(l->finished, 1);
 }
@@ -500,7 +500,7 @@ static void divided_by_size(void **state)
 	/* 150 of them lie in the /64 that is named, too. */
 	assert_int_equal(l->router.sources_seen, 151);
 	assert_true(l->router.n_puts > 2);
-	assert_int_equal(table_count(l->agent.table), l->router.n_puts);
+	assert_int_equal(requests_count(l->agent.requests), l->router.n_puts);
 	buf_free(&line);
 }
 
