@@ -9,3 +9,12 @@ tests_unit_test_block_dispatch_LDADD = $(BLOCK_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_block_plan_SOURCES = tests/unit/test_block_plan.c
 tests_unit_test_block_plan_CFLAGS = $(BLOCK_TEST_CFLAGS)
 tests_unit_test_block_plan_LDADD = $(BLOCK_LIBS) $(CMOCKA_LIBS)
+
+# Real packets through a router in namespaces.
+check_PROGRAMS += tests/system/block-packets
+tests_system_block_packets_SOURCES = tests/system/block_packets.c
+tests_system_block_packets_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_system_block_packets_LDADD = $(DOTS_LIBS) $(BASE_LIBS)
+BLOCK_SYSTEM_TESTS = tests/system/block-fields.sh tests/system/block-life.sh tests/system/block-random.sh
+TESTS += $(BLOCK_SYSTEM_TESTS)
+EXTRA_DIST += tests/system/block-lab.sh $(BLOCK_SYSTEM_TESTS)
