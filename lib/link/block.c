@@ -85,7 +85,7 @@ static struct kept **kept_find(struct session *s, const struct message *request)
 	struct buf key = { 0 };
 	put_key(&key, request);
 	struct kept **k = &s->kept->list;
-	while (*k && ((*k)->key.len != key.len || memcmp((*k)->key.data, key.data, key.len)))
+	while (*k && ((*k)->key.len != key.len || memcmp((*k)->key.data, key.data, key.len) != 0))
 		k = &(*k)->next;
 	buf_free(&key);
 	return k;

@@ -397,7 +397,7 @@ static void answered(struct exchange *x, const struct message *m)
 bool exchange_response(struct session *s, const struct message *m)
 {
 	struct exchange *x = s->exchanges;
-	while (x && (x->token_len != m->token_len || memcmp(x->token, m->token, m->token_len) || !x->sends))
+	while (x && (x->token_len != m->token_len || memcmp(x->token, m->token, m->token_len) != 0 || !x->sends))
 		x = x->next;
 	if (!x)
 		return false;

@@ -140,7 +140,7 @@ static int check(const struct message *m, struct reason *why)
 	if (m->n_path != N_PATH || m->n_query)
 		return reason_set(why, REASON_BAD_REQUEST, "Uri-Path", "RFC 9132, 4.7", "a heartbeat's path ends with \"hb\"");
 	if (m->content_format != CONTENT_FORMAT_DOTS_CBOR)
-		return reason_set(why, CODE(4, 15), "Content-Format", "RFC 9132, 10.3", "a heartbeat is application/dots+cbor (271)");
+		return reason_set(why, CODE(4, 15), "Content-Format", "RFC 9132, 4.7", "a heartbeat is application/dots+cbor (271)");
 	if (dots_cbor_decode(m->payload, m->payload_len, BODY_REQUEST, &body, why) < 0)
 		return -1;
 	int status = body.kind == BODY_HEARTBEAT ? body.peer_hb_status : -1;
@@ -155,7 +155,7 @@ static bool is_heartbeat(const struct message *m)
 	if (m->n_path < N_PATH)
 		return false;
 	for (size_t i = 0; i < N_PATH; i++)
-		if (strcmp(m->path[i], path[i]))
+		if (strcmp(m->path[i], path[i]) != 0)
 			return false;
 	return true;
 }
@@ -197,7 +197,7 @@ bool heartbeat_request(struct session *s, const struct message *m)
 bool heartbeat_response(struct session *s, const struct message *m)
 {
 	struct heartbeat *hb = &s->hb;
-	if (!hb->pending || m->token_len != sizeof hb->token || memcmp(m->token, hb->token, sizeof hb->token))
+	if (!hb->pending || m->token_len != sizeof hb->token || memcmp(m->token, hb->token, sizeof hb->token) != 0)
 		return false;
 	session_ack(s, m);
 	hb->pending = false;

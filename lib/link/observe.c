@@ -34,7 +34,7 @@ static bool read_request(const struct observer *o, struct message *m)
 static struct observer **find(struct session *s, const uint8_t *token, size_t token_len)
 {
 	struct observer **o = &s->observers->list;
-	while (*o && ((*o)->token_len != token_len || memcmp((*o)->token, token, token_len)))
+	while (*o && ((*o)->token_len != token_len || memcmp((*o)->token, token, token_len) != 0))
 		o = &(*o)->next;
 	return o;
 }
@@ -108,7 +108,7 @@ static void send_notification(struct session *s, struct observer *o, const struc
 		if (block_slice(s, request, &m))
 			message_build(s->transport, &m, &out);
 		else
-			log_warning("a notification of %zu bytes does not fit a message to the peer", r->payload_len);
+			log_debug("a notification of %zu bytes does not fit a message to the peer", r->payload_len);
 	}
 	if (out.len && !out.failed)
 		session_send(s, out.data, out.len);

@@ -213,7 +213,7 @@ static void respond(struct session *s, const struct message *request, bool acked
 	}
 	bool asked = request->code == METHOD_GET && request->block2.present && code_is_success(r->code);
 	if ((asked || built_size(s, request, &answer) > s->max_message) && !block_slice(s, request, &answer)) {
-		log_warning("an answer of %zu bytes does not fit a message to the peer", r->payload_len);
+		log_debug("an answer of %zu bytes does not fit a message to the peer", r->payload_len);
 		incoming_answer_text(s, request, acked, CODE(5, 0), "the answer does not fit a message: ask for less");
 		return;
 	}
