@@ -31,7 +31,7 @@ static enum line_type type_of(const char *name)
 static int read_time(const json_t *o, const char *name, int64_t *out, struct reason *why)
 {
 	const char *text;
-	int got = json_get_string(o, name, WHEN_TEXT_MAX * 2, &text, why);
+	int got = json_get_string(o, name, 64, &text, why);
 	if (got <= 0)
 		return got;
 	if (when_parse(text, out) < 0)

@@ -196,7 +196,8 @@ static int read_conflict(const json_t *entry, struct mitigation *m, struct reaso
 	got = json_get_container(o, "conflict-scope", JSON_OBJECT, &scope, why);
 	if (got <= 0)
 		return got < 0 ? json_section(why, SECTION_STATUS) : 0;
-	if (read_targets(scope, conflict_targets(c), why) < 0 || read_acls(scope, c, why) < 0 || (got = json_read_u32(scope, (struct field){ "mid", SECTION_STATUS }, &c->mid, why)) < 0)
+	if (read_targets(scope, conflict_targets(c), why) < 0 || read_acls(scope, c, why) < 0 ||
+	    (got = json_read_u32(scope, (struct field){ "mid", SECTION_STATUS }, &c->mid, why)) < 0)
 		return -1;
 	c->has_mid = got;
 	return 0;

@@ -30,10 +30,10 @@ enum key_sender { SENT_IN_REQUEST = 1, SENT_IN_RESPONSE = 2, SENT_IN_BOTH = 3 };
 
 struct dots_key {
 	uint16_t key;
-	const char *name;            /* without the module's prefix */
 	enum key_type type;
 	unsigned places;             /* bits of enum place; 0: never in a body */
 	unsigned sender;             /* bits of enum key_sender */
+	const char *name;            /* without the module's prefix */
 	const char *section;
 };
 

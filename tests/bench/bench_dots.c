@@ -76,7 +76,8 @@ static void bare(void)
 	}
 }
 
-static const char line_text[] = "{\"type\":\"mitigate\",\"time\":\"2026-11-22T23:28:07.123Z\",\"peer\":\"isp\",\"cuid\":\"JsS3O6jh2HfM8ypzxXQUQQ\",\"mid\":7,\"consent\":\"given\","
+static const char line_text[] = "{\"type\":\"mitigate\",\"time\":\"2026-11-22T23:28:07.123Z\",\"peer\":\"isp\",\"cuid\":\"JsS3O6jh2HfM8ypzxXQUQQ\",\"mid\":7,"
+	"\"consent\":\"given\","
 	"\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{\"target-prefix\":[\"203.0.113.9/32\"],\"target-protocol\":[17],\"lifetime\":1800,"
 	"\"ietf-dots-call-home:source-prefix\":[\"10.20.30.40/32\"],\"ietf-dots-call-home:source-port-range\":[{\"lower-port\":5000,\"upper-port\":5010}]}]}}";
 
