@@ -10,11 +10,18 @@
 
 #define DTLS_MTU (1280 - 40 - 8)         /* the least an IPv6 path carries, without IPv6 and UDP headers (RFC 9132, 7.3) */
 #define DTLS_RETRANSMIT_MS 1000          /* RFC 6347, 4.2.4.1 */
-#define DTLS_TOTAL_MS 60000              /* our own deadline is shorter */
+#define DTLS_TOTAL_MS 0x7fffffff         /* the library's runs by the wall clock, which a router sets while it calls; ours does not */
 #define HANDSHAKE_MESSAGE_MAX 32768      /* a long chain of RSA certificates; the library would take 128 kB */
 #define TICKET_LIFETIME_S 86400
 #define WRONG_KEY_FLIGHTS 3              /* a client's flights that cannot be decrypted: one or two may be loss */
 #define ROUNDS_MAX 512                   /* records of one datagram; guards against a call that never asks for more */
+
+static void broken(struct tls_session *s, int error)
+{
+	if (error != EAGAIN)
+		s->error = error;
+	gnutls_transport_set_errno(s->g, error);
+}
 
 static ssize_t pull(gnutls_transport_ptr_t arg, void *data, size_t cap)
 {
@@ -22,10 +29,10 @@ static ssize_t pull(gnutls_transport_ptr_t arg, void *data, size_t cap)
 	ssize_t n = s->io->pull(s->arg, data, cap);
 	if (n < 0) {
 		s->dry = true;
-		gnutls_transport_set_errno(s->g, errno);
+		broken(s, errno);
 		return -1;
 	}
-	if (!s->notes)
+	if (!s->notes || !n)
 		return n;
 	s->notes->heard = true;
 	const uint8_t *d = data;
@@ -41,7 +48,7 @@ static ssize_t push(gnutls_transport_ptr_t arg, const void *data, size_t len)
 	struct tls_session *s = arg;
 	ssize_t n = s->io->push(s->arg, data, len);
 	if (n < 0)
-		gnutls_transport_set_errno(s->g, errno);
+		broken(s, errno);
 	return n;
 }
 
@@ -229,7 +236,9 @@ enum tls_status tls_session_handshake(struct tls_session *s, char why[TLS_WHY_MA
 
 int tls_session_timeout(struct tls_session *s)
 {
-	return (int)gnutls_dtls_get_timeout(s->g);
+	/* 0 right after a handshake call: there is no flight to send again, only something to wait for. */
+	unsigned ms = gnutls_dtls_get_timeout(s->g);
+	return ms ? (int)ms : DTLS_RETRANSMIT_MS;
 }
 
 void tls_session_gave_up(struct tls_session *s, int error, char why[TLS_WHY_MAX])

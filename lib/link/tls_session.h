@@ -37,7 +37,7 @@ void tls_session_free(struct tls_session *s);                   /* sends nothing
 
 /* Goes on until pull has nothing left. FAILED: the alert has been sent, and why says what is wrong. */
 enum tls_status tls_session_handshake(struct tls_session *s, char why[TLS_WHY_MAX]);
-int tls_session_timeout(struct tls_session *s);                 /* DTLS: milliseconds until tls_session_handshake wants to be called again */
+int tls_session_timeout(struct tls_session *s);                 /* DTLS, after tls_session_handshake: milliseconds until it wants to be called again */
 /* The deadline has passed: what was missing, in words. error: errno of an ICMP message, or 0. */
 void tls_session_gave_up(struct tls_session *s, int error, char why[TLS_WHY_MAX]);
 /* The identity that the peer claimed during a handshake, "" when none. Valid until tls_session_settle. */

@@ -93,8 +93,11 @@ void tls_words_handshake(const struct tls_session *s, int error, char why[TLS_WH
 	case GNUTLS_E_NO_APPLICATION_PROTOCOL:
 		snprintf(why, TLS_WHY_MAX, "the %s did not choose the protocol \"coap\" (ALPN; RFC 8323, 8.2)", s->bundle->server ? "client" : "server");
 		return;
+	case GNUTLS_E_PULL_ERROR:
+	case GNUTLS_E_PUSH_ERROR:
+		snprintf(why, TLS_WHY_MAX, "the connection broke during the handshake: %s", strerror(s->error));
+		return;
 	case GNUTLS_E_PREMATURE_TERMINATION:
-	case GNUTLS_E_UNEXPECTED_PACKET_LENGTH:
 		snprintf(why, TLS_WHY_MAX, n->heard ? "the peer hung up during the handshake" : "the peer hung up without a word of TLS");
 		return;
 	default:
@@ -107,6 +110,8 @@ void tls_words_session(const struct tls_session *s, int error, char why[TLS_WHY_
 {
 	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		words_alert(s, (int)gnutls_alert_get(s->g), why);
+	else if (error == GNUTLS_E_PULL_ERROR || error == GNUTLS_E_PUSH_ERROR)
+		snprintf(why, TLS_WHY_MAX, "the connection broke: %s", strerror(s->error));
 	else if (error == GNUTLS_E_PREMATURE_TERMINATION)
 		snprintf(why, TLS_WHY_MAX, "the connection ended without a close_notify");
 	else

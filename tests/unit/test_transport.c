@@ -7,9 +7,11 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/when.h"
 #include "transport.h"
 
 static struct rig r;
@@ -227,7 +229,13 @@ static void test_dtls_spoofed_hellos(void **state)
 }
 
 /* Two diallers on one address pair: a relay gives the second one the first one's port. */
-struct relay { int inside, outside; struct sockaddr_in client; struct loop_fd in, out; };
+struct relay {
+	int inside, outside;
+	struct sockaddr_in client;
+	struct loop_fd in, out;
+	uint8_t last_hello[1500];
+	size_t last_hello_len;
+};
 
 static void from_client(void *arg, uint32_t events)
 {
@@ -236,8 +244,11 @@ static void from_client(void *arg, uint32_t events)
 	socklen_t len = sizeof x->client;
 	(void)events;
 	ssize_t n = recvfrom(x->inside, d, sizeof d, MSG_DONTWAIT, (struct sockaddr *)&x->client, &len);
-	if (n >= 0)
-		(void)!send(x->outside, d, (size_t)n, 0);
+	if (n < 0)
+		return;
+	if (n > 13 && n < (ssize_t)sizeof x->last_hello && d[0] == 22 && d[13] == 1)
+		memcpy(x->last_hello, d, x->last_hello_len = (size_t)n);
+	(void)!send(x->outside, d, (size_t)n, 0);
 }
 
 static void to_client(void *arg, uint32_t events)
@@ -355,6 +366,316 @@ static void test_tls_resumption(void **state)
 	resumption(false);
 }
 
+/* A frame with `len` bytes of payload, its length field as RFC 8323, 3.2 has it. */
+static size_t make_frame(uint8_t *out, size_t len)
+{
+	size_t n = 0, options = len + 1;
+	if (options < 13) {
+		out[n++] = (uint8_t)(options << 4);
+	} else if (options < 269) {
+		out[n++] = 13 << 4;
+		out[n++] = (uint8_t)(options - 13);
+	} else {
+		out[n++] = 14 << 4;
+		out[n++] = (uint8_t)((options - 269) >> 8);
+		out[n++] = (uint8_t)(options - 269);
+	}
+	out[n++] = 2;   /* POST */
+	out[n++] = 0xff;
+	for (size_t i = 0; i < len; i++)
+		out[n++] = (uint8_t)i;
+	return n;
+}
+
+static void test_tls_frames(void **state)
+{
+	(void)state;
+	static uint8_t frame[80000], many[3000];
+	static const size_t sizes[] = { 1, 11, 12, 13, 200, 267, 268, 269, 1000, 16383, 16384, 16385, 40000, 60000 };
+	psk(false, true);
+	unsigned messages = r.provider.messages;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		size_t n = make_frame(frame, sizes[i]);
+		assert_true(channel_send(r.router.channel, frame, n));
+		assert_true(rig_until(&r, &r.provider.messages, ++messages));
+		assert_int_equal(r.provider.last_len, n);
+		assert_memory_equal(r.provider.last, frame, n);
+	}
+	/* Several in one record, and one in many records. */
+	size_t one = make_frame(frame, 30), all = 0;
+	for (int i = 0; i < 50; i++, all += one)
+		memcpy(many + all, frame, one);
+	assert_true(channel_send(r.router.channel, many, all));
+	assert_true(rig_until(&r, &r.provider.messages, messages += 50));
+	for (size_t i = 0; i < one; i++) {
+		assert_true(channel_send(r.router.channel, frame + i, 1));
+		assert_int_equal(r.provider.messages, messages);
+		rig_run(&r, 1);
+	}
+	assert_true(rig_until(&r, &r.provider.messages, ++messages));
+	/* Longer than we take. */
+	static const uint8_t huge[] = { 0xf0, 0x00, 0x01, 0x00, 0x00, 0x02 };
+	assert_true(channel_send(r.router.channel, huge, sizeof huge));
+	assert_true(rig_until(&r, &r.provider.downs, 1));
+	assert_says(r.provider.why, "longer than we take");
+	assert_true(rig_until(&r, &r.router.downs, 1));
+	rig_done(&r);
+}
+
+/* A peer that does not read: sending says no, and nothing grows. Once it reads, everything arrives. */
+static void test_tls_slow_peer(void **state)
+{
+	(void)state;
+	static uint8_t frame[61000];
+	psk(false, true);
+	size_t n = make_frame(frame, 60000);
+	unsigned sent = 0, before = r.provider.messages;
+	while (sent < 1000 && channel_send(r.router.channel, frame, n))
+		sent++;
+	assert_in_range(sent, 4, 999);
+	assert_true(rig_until(&r, &r.provider.messages, before + sent));
+	assert_memory_equal(r.provider.last, frame, n);
+	assert_true(rig_exchange(&r));
+	rig_done(&r);
+}
+
+static int knock(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(r.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	return fd;
+}
+
+/* Connections that never say a word fill their share only, and give way. */
+static void test_tls_silent_connections(void **state)
+{
+	(void)state;
+	rig_init(&r);
+	r.max_half_open = 8;
+	rig_listen(&r, "127.0.0.1", true, true);
+	int fds[20];
+	for (size_t i = 0; i < 20; i++)
+		fds[i] = knock();
+	rig_run(&r, 50);
+	assert_int_equal(rig_half_open(&r), 8);
+	struct listen_stats s;
+	listen_stats(r.listen, &s);
+	assert_int_equal(s.dropped, 12);
+	for (size_t i = 0; i < 20; i++)
+		close(fds[i]);
+	rig_run(&r, 50);
+	assert_int_equal(rig_half_open(&r), 0);
+	assert_int_equal(r.refused, 8);
+	assert_says(r.refused_why, "hung up without a word");
+	rig_dial(&r, "127.0.0.1", false, true);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	rig_done(&r);
+}
+
+static void test_tls_garbage(void **state)
+{
+	(void)state;
+	rig_init(&r);
+	rig_listen(&r, "127.0.0.1", false, true);
+	for (unsigned i = 0; i < 200; i++) {
+		int fd = knock();
+		uint8_t junk[64];
+		for (size_t j = 0; j < sizeof junk; j++)
+			junk[j] = (uint8_t)(i * 31 + j * 17);
+		if (i & 1)
+			memcpy(junk, (uint8_t[]){ 22, 3, 1, 0, 50, 1, 0, 0, 46, 3, 3 }, 11);
+		(void)!write(fd, junk, sizeof junk);
+		loop_step(r.loop, 0);
+		close(fd);
+	}
+	rig_run(&r, 50);
+	assert_int_equal(rig_half_open(&r), 0);
+	assert_int_equal(r.provider.ups, 0);
+	rig_dial(&r, "127.0.0.1", false, true);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	rig_done(&r);
+}
+
+/* No descriptors left: no spinning, and the ones who wait are let in later. */
+static void test_tls_no_descriptors(void **state)
+{
+	(void)state;
+	struct rlimit old, low;
+	rig_init(&r);
+	rig_listen(&r, "127.0.0.1", false, true);
+	int one = knock(), probe = dup(0);
+	close(probe);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = (struct rlimit){ .rlim_cur = (rlim_t)probe, .rlim_max = old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	unsigned rounds = 0;
+	for (int64_t until = when_boot_ms() + 200; when_boot_ms() < until; rounds++)
+		loop_step(r.loop, 50);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_in_range(rounds, 1, 20);
+	assert_int_equal(rig_half_open(&r), 0);
+	for (int i = 0; i < 100 && !rig_half_open(&r); i++)
+		loop_step(r.loop, 50);
+	assert_int_equal(rig_half_open(&r), 1);
+	close(one);
+	rig_dial(&r, "127.0.0.1", false, true);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	rig_done(&r);
+}
+
+/* UDP is swallowed on the way: TCP wins, and goes first the next time. */
+static void test_happy_eyeballs(void **state)
+{
+	(void)state;
+	rig_init(&r);
+	rig_listen(&r, "127.0.0.1", false, true);
+	int hole = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(r.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(bind(hole, (struct sockaddr *)&at, sizeof at), 0);
+	int64_t begin = when_boot_ms();
+	rig_dial(&r, "127.0.0.1", true, true);
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(when_boot_ms() - begin >= 240);
+	assert_int_equal(r.router.channel->transport, TRANSPORT_TCP);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	uint8_t d[2000];
+	assert_true(recv(hole, d, sizeof d, MSG_DONTWAIT) > 0);
+	while (recv(hole, d, sizeof d, MSG_DONTWAIT) > 0)
+		;
+	channel_close(r.router.channel, true);
+	r.router.channel = NULL;
+	dial_again(r.dial);
+	assert_true(rig_until(&r, &r.router.ups, 2));
+	assert_true(rig_until(&r, &r.provider.ups, 2));
+	assert_int_equal(r.router.channel->transport, TRANSPORT_TCP);
+	rig_run(&r, 300);
+	assert_true(recv(hole, d, sizeof d, MSG_DONTWAIT) < 0);
+	close(hole);
+	rig_done(&r);
+}
+
+static void test_ipv6(void **state)
+{
+	(void)state;
+	for (int udp = 0; udp < 2; udp++) {
+		rig_init(&r);
+		rig_listen(&r, "::1", udp, !udp);
+		rig_dial(&r, "::1", udp, !udp);
+		assert_true(rig_until(&r, &r.router.ups, 1));
+		assert_true(rig_until(&r, &r.provider.ups, 1));
+		assert_int_equal(r.provider.channel->remote.ss_family, AF_INET6);
+		assert_true(rig_exchange(&r));
+		rig_done(&r);
+	}
+}
+
+/* Bound to any address: the answer leaves from the one that was called, or the caller's connected socket would never see it. */
+static void test_any_address(void **state)
+{
+	(void)state;
+	for (int udp = 0; udp < 2; udp++) {
+		rig_init(&r);
+		rig_listen(&r, "0.0.0.0", udp, !udp);
+		rig_dial(&r, "127.0.0.77", udp, !udp);
+		assert_true(rig_until(&r, &r.router.ups, 1));
+		assert_true(rig_until(&r, &r.provider.ups, 1));
+		assert_int_equal(((struct sockaddr_in *)&r.provider.channel->local)->sin_addr.s_addr, htonl(0x7f00004d));
+		assert_true(rig_exchange(&r));
+		rig_done(&r);
+	}
+	rig_init(&r);
+	rig_listen(&r, "::", true, false);
+	rig_dial(&r, "::1", true, false);
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_exchange(&r));
+	rig_done(&r);
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	rig_init(&r);
+	rig_listen(&r, "127.0.0.1", true, true);
+	rig_dial(&r, "localhost", true, true);
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_int_equal(r.router.channel->transport, TRANSPORT_UDP);
+	assert_true(rig_exchange(&r));
+	rig_done(&r);
+	/* Freed while it resolves. */
+	rig_init(&r);
+	rig_dial(&r, "localhost", true, true);
+	dial_free(r.dial);
+	tls_bundle_unref(r.client);
+	loop_free(r.loop);
+}
+
+/* The first loss is answered at once, the next one no sooner than the minimum. */
+static void test_redial_pacing(void **state)
+{
+	(void)state;
+	static const char *const host = "127.0.0.1";
+	rig_init(&r);
+	rig_listen(&r, host, true, false);
+	r.client = rig_psk_client("cpe-0001", test_key, sizeof test_key);
+	rig_dial_paced(&r, host, 1);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	r.redial = true;
+	int64_t begin = when_boot_ms();
+	channel_close(r.provider.channel, true);
+	r.provider.channel = NULL;
+	assert_true(rig_until(&r, &r.provider.ups, 2));
+	assert_true(rig_until(&r, &r.router.ups, 2));
+	assert_true(when_boot_ms() - begin < 900);
+	channel_close(r.provider.channel, true);
+	r.provider.channel = NULL;
+	assert_true(rig_until(&r, &r.provider.ups, 3));
+	assert_true(when_boot_ms() - begin >= 990);
+	rig_done(&r);
+}
+
+/* A hello whose handshake has failed comes again, cookie and all: it gets the alert again, and nothing is built up for it. */
+static void test_dtls_tombstone(void **state)
+{
+	(void)state;
+	struct relay relay;
+	rig_init(&r);
+	rig_listen(&r, "127.0.0.1", true, false);
+	uint16_t port = r.port;
+	struct tls_config c = { .psk_identity = "cpe-0001", .psk_key = test_key, .psk_key_len = sizeof test_key,
+		.priority = "NORMAL:-VERS-ALL:+VERS-DTLS1.2:+VERS-TLS1.2:-KX-ALL:+ECDHE-PSK:-CIPHER-ALL:+AES-128-CBC:-MAC-ALL:+SHA256" };
+	r.client = tls_bundle_new(&c, NULL);
+	assert_non_null(r.client);
+	r.port = relay_open(&relay);
+	rig_dial(&r, "127.0.0.1", true, false);
+	assert_true(rig_until(&r, &r.failed, 1));
+	assert_says(r.failed_why, "no common cipher suite");
+	assert_says(r.refused_why, "no common cipher suite");
+	assert_int_equal(r.refused, 1);
+	for (int i = 0; i < 10; i++) {
+		assert_true(send(relay.outside, relay.last_hello, relay.last_hello_len, 0) > 0);
+		loop_step(r.loop, 20);
+	}
+	loop_del(r.loop, &relay.out);
+	rig_run(&r, 20);
+	uint8_t d[2000];
+	(void)!recv(relay.outside, d, sizeof d, MSG_DONTWAIT);
+	assert_true(send(relay.outside, relay.last_hello, relay.last_hello_len, 0) > 0);
+	rig_run(&r, 20);
+	ssize_t n;
+	while ((n = recv(relay.outside, d, sizeof d, MSG_DONTWAIT)) > 0 && d[0] != 21)
+		;
+	assert_int_equal(n, 15);
+	assert_int_equal(r.refused, 1);
+	assert_int_equal(rig_half_open(&r), 0);
+	r.port = port;
+	relay_close(&relay);
+	rig_done(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +692,17 @@ int main(void)
 		cmocka_unit_test(test_tls_wrong_key),
 		cmocka_unit_test(test_tls_unknown_identity),
 		cmocka_unit_test(test_tls_resumption),
+		cmocka_unit_test(test_tls_frames),
+		cmocka_unit_test(test_tls_slow_peer),
+		cmocka_unit_test(test_tls_silent_connections),
+		cmocka_unit_test(test_tls_garbage),
+		cmocka_unit_test(test_tls_no_descriptors),
+		cmocka_unit_test(test_happy_eyeballs),
+		cmocka_unit_test(test_ipv6),
+		cmocka_unit_test(test_any_address),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_redial_pacing),
+		cmocka_unit_test(test_dtls_tombstone),
 	};
 	return cmocka_run_group_tests_name("transport", tests, NULL, NULL);
 }

@@ -144,7 +144,8 @@ void rig_listen(struct rig *r, const char *address, bool udp, bool tcp)
 		r->server = tls_bundle_new(&c, &why);
 		assert(r->server);
 	}
-	struct listen_config config = { .addresses = &address, .n_addresses = 1, .port = r->port, .udp = udp, .tcp = tcp, .bundle = r->server };
+	struct listen_config config = { .addresses = &address, .n_addresses = 1, .port = r->port, .udp = udp, .tcp = tcp, .bundle = r->server,
+		.max_half_open = r->max_half_open };
 	r->listen = listen_new(r->loop, &config, &ops, r, &why);
 	if (!r->listen)
 		printf("# %s\n", why.text);
@@ -157,15 +158,26 @@ struct tls_bundle *rig_psk_client(const char *identity, const uint8_t *key, size
 	return tls_bundle_new(&c, NULL);
 }
 
-void rig_dial(struct rig *r, const char *host, bool udp, bool tcp)
+static void dial_with(struct rig *r, const char *host, bool udp, bool tcp, unsigned retry_min_s)
 {
 	static const struct dial_ops ops = { dialled, dial_failed };
 	if (!r->client)
 		r->client = rig_psk_client("cpe-0001", test_key, sizeof test_key);
 	assert(r->client);
-	struct dial_config config = { .hosts = &host, .n_hosts = 1, .port = r->port, .udp = udp, .tcp = tcp, .bundle = r->client, .attempt_delay_ms = 250, .retry_s = 600 };
+	struct dial_config config = { .hosts = &host, .n_hosts = 1, .port = r->port, .udp = udp, .tcp = tcp, .bundle = r->client, .attempt_delay_ms = 250, .retry_s = 600,
+		.retry_min_s = retry_min_s };
 	r->dial = dial_new(r->loop, &config, &ops, r);
 	assert(r->dial);
+}
+
+void rig_dial(struct rig *r, const char *host, bool udp, bool tcp)
+{
+	dial_with(r, host, udp, tcp, 0);
+}
+
+void rig_dial_paced(struct rig *r, const char *host, unsigned retry_min_s)
+{
+	dial_with(r, host, true, false, retry_min_s);
 }
 
 static void tick(void *arg)

@@ -36,6 +36,7 @@ struct rig {
 	enum transport refused_transport;
 	bool unknown;                            /* the look-ups know nobody any more */
 	uint8_t key[16];                         /* what the look-up gives */
+	unsigned max_half_open;                  /* for rig_listen */
 	bool redial;                             /* dial_again when the router's channel ends */
 };
 
@@ -49,6 +50,7 @@ int rig_peer(void *arg, struct identity *id);
 void rig_init(struct rig *r);
 void rig_listen(struct rig *r, const char *address, bool udp, bool tcp);   /* makes a PSK bundle when r->server is NULL */
 void rig_dial(struct rig *r, const char *host, bool udp, bool tcp);        /* makes a PSK bundle when r->client is NULL */
+void rig_dial_paced(struct rig *r, const char *host, unsigned retry_min_s);   /* UDP, with a least time between two calls */
 struct tls_bundle *rig_psk_client(const char *identity, const uint8_t *key, size_t len);
 /* Runs the loop until *counter reaches n, at most 10 s; false when it does not. */
 bool rig_until(struct rig *r, const unsigned *counter, unsigned n);
