@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* resolve_rules - the half of resolve that computes: pools, prefixes that map one to one, and shared addresses with port sets. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "dots/portset.h"
+#include "rules.h"
+
+static struct voice rule_voice(const struct nat_rule *r)
+{
+	return (struct voice){ .certainty = CERTAINTY_LIKELY, .instance = r->instance, .rank = answer_rank(r->out.len, false, UINT16_MAX, false) };
+}
+
+/* A rule set with a date holds from then on; before it, nobody knows. */
+static enum certainty versioned(const struct nat_rule *r, const struct nat_query *q)
+{
+	return r->since && q->attack < r->since ? CERTAINTY_STALE : CERTAINTY_LIKELY;
+}
+
+static bool hear_prefix(struct search *s, const struct nat_rule *r)
+{
+	struct prefix out = wide_prefix(&r->out), in = wide_prefix(&r->in);
+	struct voice v = rule_voice(r);
+	v.has_port = s->q->has_port;
+	v.port.range = s->q->port;
+	v.port.proto = PROTO_ANY;
+	v.covers = true;
+	bool hit = r->kind == RULE_NPTV6 ? nptv6_inside(&out, &in, &s->q->ext, &v.host) : prefix_swap(&out, &in, &s->q->ext, &v.host);
+	if (!hit)
+		return true;
+	s->out->known = true;
+	return answer_hear(s, &v);
+}
+
+typedef int owner_fn(const void *rule, const struct prefix *ext, int port, struct prefix *owner);
+
+static int map_owner(const void *rule, const struct prefix *ext, int port, struct prefix *owner)
+{
+	return map_ce(rule, ext, port, owner);
+}
+
+static int deterministic_owner(const void *rule, const struct prefix *ext, int port, struct prefix *owner)
+{
+	return deterministic_inside(rule, ext, port, owner);
+}
+
+/* Walks the asked ports in steps that have one owner each. `subscriber`: the owner is the customer, who keeps the shared address and its ports. */
+static bool hear_shared(struct search *s, const void *rule, owner_fn *fn, unsigned step, unsigned first, bool subscriber, struct voice v)
+{
+	const struct nat_query *q = s->q;
+	struct prefix owner;
+	if (!q->has_port) {
+		int got = fn(rule, &q->ext, -1, &owner);
+		s->out->known |= got != -2;
+		s->out->needs_port |= got == -3;
+		if (got != 0)
+			return true;
+		v.host = subscriber ? q->ext : owner;
+		v.subscriber = owner;
+		v.has_subscriber = subscriber;
+		v.covers = true;
+		return answer_hear(s, &v);
+	}
+	for (unsigned port = q->port.lower; port <= q->port.upper;) {
+		unsigned end = port < first ? first - 1 : port + step - 1 - (port - first) % step;
+		end = end > q->port.upper ? q->port.upper : end;
+		int got = fn(rule, &q->ext, (int)port, &owner);
+		if (got == -2)
+			return true;
+		s->out->known = true;
+		s->out->nobodys_port |= got == -1;
+		if (got == 0) {
+			v.host = subscriber ? q->ext : owner;
+			v.subscriber = owner;
+			v.has_subscriber = v.has_port = v.port_required = subscriber;
+			v.port = (struct inside_port){ .range = { (uint16_t)port, (uint16_t)end }, .proto = PROTO_ANY };
+			v.rank = answer_rank(128, false, (uint16_t)(step - 1), false);
+			if (!answer_hear(s, &v))
+				return false;
+		}
+		port = end + 1;
+	}
+	return true;
+}
+
+static bool hear_rule(struct search *s, const struct nat_rule *r)
+{
+	struct voice v = rule_voice(r);
+	unsigned step;
+	switch (r->kind) {
+	case RULE_POOL:
+		s->out->known |= wide_overlap(&r->out, &s->ext);
+		return true;
+	case RULE_EAM:
+	case RULE_NPTV6:
+		return hear_prefix(s, r);
+	case RULE_MAP:
+		v.certainty = versioned(r, s->q);
+		step = map_psid_len(r) ? 1u << (16 - r->offset - map_psid_len(r)) : 65536;
+		return hear_shared(s, r, map_owner, step, 0, true, v);
+	case RULE_DETERMINISTIC:
+		return hear_shared(s, r, deterministic_owner, r->ports, r->first_port, false, v);
+	default:
+		return true;
+	}
+}
+
+struct binding_set { const struct table *t; uint32_t from, to; };   /* bindings of one address with one offset and length */
+
+static int binding_owner(const void *rule, const struct prefix *ext, int port, struct prefix *owner)
+{
+	const struct binding_set *set = rule;
+	const struct nat_binding *b = set->t->bindings + set->from;
+	(void)ext;
+	if (b->psid_len && port < 0)
+		return -3;
+	struct portset ports = { .offset = b->offset, .psid_len = b->psid_len };
+	int psid = b->psid_len ? portset_psid(&ports, (uint16_t)port) : 0;
+	uint32_t from = set->from, to = set->to;
+	while (from < to) {
+		uint32_t mid = from + (to - from) / 2;
+		if (set->t->bindings[mid].psid < psid)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	if (psid < 0 || from == set->to || set->t->bindings[from].psid != psid)
+		return -1;
+	*owner = wide_prefix(&set->t->bindings[from].b4);
+	return 0;
+}
+
+static uint32_t first_binding(const struct table *t, const uint8_t v4[4])
+{
+	uint32_t from = 0, to = t->n_bindings;
+	while (from < to) {
+		uint32_t mid = from + (to - from) / 2;
+		if (memcmp(t->bindings[mid].v4, v4, 4) < 0)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+static void hear_bindings(struct search *s)
+{
+	const struct table *t = s->table;
+	const struct prefix *ext = &s->q->ext;
+	if (ext->family != 4 || !prefix_is_host(ext))
+		return;
+	for (uint32_t i = first_binding(t, ext->addr), end; i < t->n_bindings && !memcmp(t->bindings[i].v4, ext->addr, 4); i = end) {
+		const struct nat_binding *b = &t->bindings[i];
+		for (end = i + 1; end < t->n_bindings && !memcmp(b->v4, t->bindings[end].v4, 4) && t->bindings[end].offset == b->offset &&
+				  t->bindings[end].psid_len == b->psid_len; end++)
+			;
+		struct binding_set set = { t, i, end };
+		struct voice v = { .certainty = CERTAINTY_LIKELY, .instance = b->instance, .rank = answer_rank(128, false, UINT16_MAX, false) };
+		if (!hear_shared(s, &set, binding_owner, b->psid_len ? 1u << (16 - b->offset - b->psid_len) : 65536, 0, true, v))
+			return;
+	}
+}
+
+void resolve_rules(struct search *s)
+{
+	for (uint32_t i = 0; i < s->table->n_rules; i++)
+		if (!hear_rule(s, &s->table->rules[i]))
+			return;
+	hear_bindings(s);
+}
