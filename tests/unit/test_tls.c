@@ -5,11 +5,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -250,6 +253,180 @@ static void test_psk_and_x509_on_one_listener(void **state)
 	}
 }
 
+/* RFC 7250: keys without certificates; the look-ups pin them. */
+static int pin_server(void *arg, struct identity *id)
+{
+	uint8_t spki[32];
+	(void)arg;
+	cert_spki("server", spki);
+	return id->kind == IDENTITY_RAWPK && memcmp(spki, id->spki, 32) == 0 ? 0 : -1;
+}
+
+static struct tls_bundle *raw_client(const char *key)
+{
+	struct tls_config c = { .key_file = certs_path(key, "key"), .peer_lookup = pin_server };
+	return tls_bundle_new(&c, NULL);
+}
+
+static struct tls_bundle *raw_server(const char *key)
+{
+	struct tls_config c = { .server = true, .key_file = certs_path(key, "key"), .peer_lookup = rig_peer, .arg = &r };
+	return tls_bundle_new(&c, NULL);
+}
+
+static void test_raw_keys(void **state)
+{
+	(void)state;
+	uint8_t spki[32], own[32];
+	cert_spki("client", spki);
+	for (int udp = 0; udp < 2; udp++) {
+		struct tls_bundle *client = raw_client("client");
+		assert_non_null(client);
+		assert_true(tls_bundle_spki(client, own));
+		assert_memory_equal(own, spki, 32);
+		assert_true(call(udp, raw_server("server"), client));
+		for (unsigned round = 1; round <= 2; round++) {
+			assert_int_equal(r.provider.kind, IDENTITY_RAWPK);
+			assert_memory_equal(r.provider.channel->peer.spki, spki, 32);
+			assert_string_equal(r.provider.owner, "customer of ");
+			assert_int_equal(r.provider.resumed, round == 2);
+			assert_true(rig_exchange(&r));
+			channel_close(r.router.channel, true);
+			r.router.channel = NULL;
+			assert_true(rig_until(&r, &r.provider.downs, round));
+			r.unknown = round == 2;
+			dial_again(r.dial);
+			if (round == 1) {
+				assert_true(rig_until(&r, &r.router.ups, 2));
+				assert_true(rig_until(&r, &r.provider.ups, 2));
+			}
+		}
+		assert_true(rig_until(&r, &r.failed, 1));
+		assert_says(r.refused_why, "no configured peer has this raw key");
+		assert_says(r.failed_why, "as nobody's it serves");
+		rig_done(&r);
+		/* Not the pinned server. */
+		assert_false(call(udp, raw_server("client"), raw_client("client")));
+		assert_says(r.failed_why, "no configured peer has this raw key");
+		rig_done(&r);
+	}
+}
+
+/* A client of GnuTLS itself, to do what our own never does. */
+static int bare_call(bool udp, const char *priority, const char *alpn, char got_alpn[16])
+{
+	gnutls_session_t g;
+	gnutls_certificate_credentials_t cred;
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(r.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	gnutls_certificate_allocate_credentials(&cred);
+	gnutls_init(&g, GNUTLS_CLIENT | GNUTLS_NONBLOCK | (udp ? GNUTLS_DATAGRAM : 0u));
+	assert_int_equal(gnutls_priority_set_direct(g, priority, NULL), 0);
+	gnutls_credentials_set(g, GNUTLS_CRD_CERTIFICATE, cred);
+	if (alpn)
+		gnutls_alpn_set_protocols(g, &(gnutls_datum_t){ (unsigned char *)(uintptr_t)alpn, (unsigned)strlen(alpn) }, 1, 0);
+	gnutls_transport_set_int(g, fd);
+	int ret;
+	unsigned refused = r.refused;
+	for (int i = 0; i < 500; i++) {
+		ret = gnutls_handshake(g);
+		if (ret == 0) {
+			char none;
+			ret = (int)gnutls_record_recv(g, &none, 1);
+		}
+		if (ret < 0 && gnutls_error_is_fatal(ret))
+			break;
+		loop_step(r.loop, 5);
+	}
+	for (int i = 0; i < 100 && r.refused == refused; i++)
+		loop_step(r.loop, 10);
+	gnutls_datum_t chosen = { 0 };
+	got_alpn[0] = '\0';
+	if (gnutls_alpn_get_selected_protocol(g, &chosen) == 0)
+		snprintf(got_alpn, 16, "%.*s", (int)chosen.size, chosen.data);
+	gnutls_deinit(g);
+	gnutls_certificate_free_credentials(cred);
+	close(fd);
+	return ret;
+}
+
+/* Nobody without a credential, nothing older than 1.2. */
+static void test_strangers(void **state)
+{
+	(void)state;
+	static const struct { bool udp; const char *priority, *listener_says; } rows[] = {
+		{ false, "NORMAL:-VERS-ALL:+VERS-TLS1.3", "the peer sent no certificate" },
+		{ false, "NORMAL:-VERS-ALL:+VERS-TLS1.2", "the peer sent no certificate" },
+		{ true, "NORMAL:-VERS-ALL:+VERS-DTLS1.2", "the peer sent no certificate" },
+		{ false, "NORMAL:-VERS-ALL:+VERS-TLS1.1", "no common version" },
+		{ false, "NORMAL:-VERS-ALL:+VERS-TLS1.0", "no common version" },
+		{ true, "NORMAL:-VERS-ALL:+VERS-DTLS1.0", "no common version" },
+		{ false, "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+RSA", "no common cipher suite" },
+	};
+	char alpn[16];
+	rig_init(&r);
+	r.server = server_bundle("server", "ca", NULL);
+	rig_listen(&r, "127.0.0.1", true, true);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		bare_call(rows[i].udp, rows[i].priority, "coap", alpn);
+		assert_int_equal(r.refused, i + 1);
+		assert_says(r.refused_why, rows[i].listener_says);
+		assert_int_equal(rig_half_open(&r), 0);
+	}
+	assert_int_equal(r.provider.ups, 0);
+	/* The listener chooses the protocol when it is offered. */
+	bare_call(false, "NORMAL:-VERS-ALL:+VERS-TLS1.2", "coap", alpn);
+	assert_string_equal(alpn, "coap");
+	bare_call(false, "NORMAL:-VERS-ALL:+VERS-TLS1.2", "http/1.1", alpn);
+	assert_string_equal(alpn, "");
+	rig_done(&r);
+}
+
+/* A server that knows nothing of ALPN: the dialler leaves (RFC 8323, 8.2). */
+static void test_alpn_not_chosen(void **state)
+{
+	(void)state;
+	static const char *const versions[] = { "NORMAL:-VERS-ALL:+VERS-TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.3" };
+	for (size_t v = 0; v < 2; v++) {
+		gnutls_session_t g;
+		gnutls_certificate_credentials_t cred;
+		rig_init(&r);
+		struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(r.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		int l = socket(AF_INET, SOCK_STREAM, 0), fd = -1;
+		assert_int_equal(bind(l, (struct sockaddr *)&at, sizeof at), 0);
+		assert_int_equal(listen(l, 1), 0);
+		fcntl(l, F_SETFL, O_NONBLOCK);
+		r.client = client_bundle("client", "ca", "ch.isp.example", NULL);
+		rig_dial(&r, "127.0.0.1", false, true);
+		while (fd < 0) {
+			loop_step(r.loop, 10);
+			fd = accept4(l, NULL, NULL, SOCK_NONBLOCK);
+		}
+		gnutls_certificate_allocate_credentials(&cred);
+		assert_int_equal(gnutls_certificate_set_x509_key_file(cred, certs_path("server", "pem"), certs_path("server", "key"), GNUTLS_X509_FMT_PEM), 0);
+		gnutls_init(&g, GNUTLS_SERVER | GNUTLS_NONBLOCK);
+		gnutls_priority_set_direct(g, versions[v], NULL);
+		gnutls_credentials_set(g, GNUTLS_CRD_CERTIFICATE, cred);
+		gnutls_transport_set_int(g, fd);
+		for (int i = 0; i < 500 && !r.failed; i++) {
+			gnutls_handshake(g);
+			loop_step(r.loop, 5);
+		}
+		assert_int_equal(r.failed, 1);
+		assert_int_equal(r.router.ups, 0);
+		assert_says(r.failed_why, "did not choose the protocol \"coap\"");
+		gnutls_deinit(g);
+		gnutls_certificate_free_credentials(cred);
+		close(fd);
+		close(l);
+		dial_free(r.dial);
+		tls_bundle_unref(r.client);
+		loop_free(r.loop);
+	}
+}
+
 static void refuses(const struct tls_config *c, const char *field, const char *text)
 {
 	struct reason why = { 0 };
@@ -360,6 +537,9 @@ int main(void)
 		cmocka_unit_test(test_x509_nobody),
 		cmocka_unit_test(test_no_common_credentials),
 		cmocka_unit_test(test_psk_and_x509_on_one_listener),
+		cmocka_unit_test(test_raw_keys),
+		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_alpn_not_chosen),
 		cmocka_unit_test(test_bundle_refuses),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_ticket_key_file),
