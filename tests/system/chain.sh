@@ -47,8 +47,7 @@ chain_certificates() {
 # chain_config udp|tcp psk|x509: both agents' configurations and keys in $LAB.
 chain_config() {
 	chain_transport=$1 chain_auth=$2
-	printf '%s\n' $CHAIN_PSK >$LAB/isp.key
-	chmod 600 $LAB/isp.key
+	(umask 077 && printf '%s\n' $CHAIN_PSK >$LAB/isp.key && : >$LAB/peers.jsonl)
 	chain_peer='"psk-identity":"cpe-0001","psk-key":"'$CHAIN_PSK'"'
 	chain_client_auth='' chain_serverd_auth="psk-identity = \"cpe-0001\" psk-key-file = \"$LAB/isp.key\""
 	if [ "$chain_auth" = x509 ]; then
@@ -117,9 +116,10 @@ chain_complain() {
 chain_map() {
 	[ -p $LAB/lines ] || mkfifo $LAB/lines
 	exec 9<>$LAB/lines
+	chain_now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 	at provider dotsch-map export --conntrack >$LAB/cgn.json || return 1
 	{
-		stamp $LAB/times <$LAB/lines | dotsch-map --nat $LAB/cgn.json 2>>$LAB/map.err | tee -a $LAB/provider.map >$LAB/commands
+		stamp $LAB/times <$LAB/lines | dotsch-map --nat $LAB/cgn.json --captured $chain_now 2>>$LAB/map.err | tee -a $LAB/provider.map >$LAB/commands
 	} 8>&- 9>&- &
 	# A line of a type that a map does not know comes out as it went in, and not before the table stands.
 	echo '{"type":"x-loaded"}' >&9
