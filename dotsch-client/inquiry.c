@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "dots/cbor.h"
 #include "dots/envelope.h"
 #include "tell.h"
@@ -15,7 +16,7 @@ struct inquiry {
 	struct console *asked;
 	char ref[REF_MAX_BYTES + 1];
 	const char *method, *resource;
-	bool with_cuid;
+	bool with_cuid, own;
 	int64_t mid;
 	void (*answered)(struct router *r, const struct response *response, const struct body *body);
 };
@@ -43,6 +44,16 @@ static void unanswered(struct inquiry *q, enum exchange_event event)
 		json_decref(line);
 }
 
+static void decode_quietly(const struct inquiry *q, const struct response *r, struct body *body)
+{
+	struct reason why;
+	body_init(body);
+	if (r->dots_cbor && r->payload_len && dots_cbor_decode(r->payload, r->payload_len, BODY_RESPONSE, body, &why) < 0)
+		log_warning("%s: %s %s: the answer cannot be read: %s", q->router->name, q->method, q->resource, why.text);
+	else if (r->code >> 5 != 2)
+		log_info("%s: %s %s: %u.%02u", q->router->name, q->method, q->resource, r->code >> 5, r->code & 31);
+}
+
 static void event_came(void *arg, struct exchange *x, enum exchange_event event, const struct response *r)
 {
 	struct inquiry *q = arg;
@@ -57,7 +68,11 @@ static void event_came(void *arg, struct exchange *x, enum exchange_event event,
 		.agent = q->router->agent, .asked = q->asked, .peer = q->router->name, .ref = q->ref, .cuid = q->with_cuid ? q->router->cuid : NULL,
 		.method = q->method, .resource = q->resource, .mid = q->mid, .response = r,
 	};
-	tell_answer(&a, &body);
+	/* What the agent asks on its own is nobody's answer. */
+	if (q->own)
+		decode_quietly(q, r, &body);
+	else
+		tell_answer(&a, &body);
 	if (q->answered)
 		q->answered(q->router, r, &body);
 	body_free(&body);
@@ -80,7 +95,7 @@ int inquiry_send(struct router *r, const struct inquiry_request *in, struct reas
 	struct inquiry *q = calloc(1, sizeof *q);
 	if (!q)
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
-	*q = (struct inquiry){ .router = r, .asked = in->asked, .method = in->method, .resource = in->resource, .with_cuid = in->with_cuid,
+	*q = (struct inquiry){ .router = r, .asked = in->asked, .own = !in->asked, .method = in->method, .resource = in->resource, .with_cuid = in->with_cuid,
 		               .mid = in->with_mid ? (int64_t)in->number : -1, .answered = in->answered };
 	snprintf(q->ref, sizeof q->ref, "%s", in->ref ? in->ref : "");
 	uri_start(&uri, in->resource);

@@ -1,29 +1,35 @@
 # dotsch-client: everything but main.c is a library, so that tests and fuzzers link it.
 noinst_LIBRARIES += %D%/libclient.a
-%C%_libclient_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+%C%_libclient_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(READLINE_CFLAGS)
 %C%_libclient_a_SOURCES = \
 	%D%/agent.c %D%/agent.h \
 	%D%/ask.c %D%/ask.h \
+	%D%/attach.c %D%/attach.h \
 	%D%/callhome.c %D%/callhome.h \
 	%D%/command.c %D%/command.h \
 	%D%/config.c %D%/config.h \
 	%D%/console.c %D%/console.h \
+	%D%/control.c %D%/control.h \
 	%D%/decode.c %D%/decode.h \
 	%D%/inquiry.c %D%/inquiry.h \
 	%D%/mitigations.c %D%/mitigations.h \
+	%D%/names.c %D%/names.h \
 	%D%/notice.c %D%/notice.h \
 	%D%/peer_command.c %D%/peer_command.h \
 	%D%/peers.c %D%/peers.h \
 	%D%/plan.c \
+	%D%/repl.c %D%/repl.h \
 	%D%/send.c %D%/send.h \
 	%D%/slots.c %D%/slots.h \
 	%D%/state.c %D%/state.h \
 	%D%/pipe.c %D%/pipe.h \
 	%D%/tell.c %D%/tell.h \
+	%D%/terminal.c %D%/terminal.h \
 	%D%/text.c %D%/text.h \
 	%D%/uri.h \
+	%D%/watch.c %D%/watch.h \
 	%D%/words.c %D%/words.h
-CLIENT_LIBS = dotsch-client/libclient.a $(LINK_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS)
+CLIENT_LIBS = dotsch-client/libclient.a $(LINK_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS) $(READLINE_LIBS)
 bin_PROGRAMS += %D%/dotsch-client
 %C%_dotsch_client_SOURCES = %D%/main.c
 %C%_dotsch_client_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)

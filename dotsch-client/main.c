@@ -6,12 +6,16 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "attach.h"
 #include "base/cli.h"
 #include "base/log.h"
 #include "base/priv.h"
 #include "base/when.h"
+#include "control.h"
 #include "decode.h"
 #include "pipe.h"
+#include "repl.h"
+#include "terminal.h"
 #include "words.h"
 
 struct options {
@@ -55,15 +59,6 @@ static int take_option(void *arg, const char *name, const char *value)
 	return 0;
 }
 
-static void on_signal(void *arg, int signal)
-{
-	struct agent *a = arg;
-	if (signal == SIGHUP)
-		agent_reload(a);
-	else
-		loop_stop(a->loop, EXIT_DONE);
-}
-
 static int trouble(const struct reason *why)
 {
 	char text[sizeof why->text + 100];
@@ -71,63 +66,96 @@ static int trouble(const struct reason *why)
 	return EXIT_TROUBLE;
 }
 
-static int run(struct agent *a, const struct options *o, char *command)
+/* One agent with its consoles. */
+struct run {
+	struct agent agent;
+	struct terminal *terminal;
+	struct pipe_console *pipe;
+	struct control *control;
+};
+
+static void on_signal(void *arg, int signal)
 {
-	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	struct run *r = arg;
+	if (signal == SIGHUP)
+		agent_reload(&r->agent);
+	else if (signal == SIGWINCH && r->terminal)
+		repl_resized(terminal_repl(r->terminal));
+	else if (signal == SIGINT && r->terminal)
+		repl_interrupt(terminal_repl(r->terminal));
+	else if (signal != SIGWINCH)
+		loop_stop(r->agent.loop, EXIT_DONE);
+}
+
+static int serve(struct run *r, const struct options *o, char *command)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGWINCH };
 	struct reason why = { 0 };
-	struct pipe_options options = {
+	const struct pipe_options options = {
 		.text = cli_terminal(STDOUT_FILENO) && !o->json, .colours = cli_colours(STDOUT_FILENO), .service = o->socket != NULL, .wait_s = o->wait_s, .command = command,
 	};
-	struct pipe_console *console = pipe_open(a, &options);
-	int status = EXIT_TROUBLE;
-	if (!console) {
-		log_error("standard output cannot be used");
-	} else if (loop_signals(a->loop, signals, sizeof signals / sizeof *signals, on_signal, a) < 0) {
+	bool interactive = !command && cli_terminal(STDIN_FILENO) && cli_terminal(STDOUT_FILENO);
+	if (loop_signals(r->agent.loop, signals, sizeof signals / sizeof *signals, on_signal, r) < 0) {
 		log_error("signals cannot be set up");
-	} else if (agent_listen(a, &why) < 0) {
-		trouble(&why);
-	} else {
-		priv_notify("READY=1");
-		pipe_start(console);
-		status = loop_run(a->loop);
-		priv_notify("STOPPING=1");
+		return EXIT_TROUBLE;
 	}
-	pipe_close(console);
+	if (interactive)
+		r->terminal = terminal_open(&r->agent, o->json);
+	else
+		r->pipe = pipe_open(&r->agent, &options);
+	if (!r->terminal && !r->pipe) {
+		log_error("standard output cannot be used");
+		return EXIT_TROUBLE;
+	}
+	if ((o->socket && !(r->control = control_open(&r->agent, o->socket, &why))) || agent_listen(&r->agent, &why) < 0)
+		return trouble(&why);
+	priv_notify("READY=1");
+	if (r->pipe)
+		pipe_start(r->pipe);
+	int status = loop_run(r->agent.loop);
+	priv_notify("STOPPING=1");
 	return status;
 }
 
-static int agent_main(const struct options *o, int argc, char **argv)
+static int run_agent(const struct options *o, char *command)
 {
-	struct agent agent;
+	struct run r = { 0 };
 	struct reason why = { 0 };
-	struct options own = *o;
-	char *command = NULL;
-	if (argc) {
-		struct words words;
-		if (words_parse(argc, argv, &words, &why) < 0) {
-			cli_usage_error("%s", words_why(&why));
-			return EXIT_USAGE;
-		}
-		command = json_line_format(words.line, NULL);
-		if (words.wait)
-			own.wait_s = words.wait_s;
-		json_decref(words.line);
-	}
 	struct loop *loop = loop_new();
+	int status;
 	if (!loop)
 		return EXIT_TROUBLE;
-	int status;
-	if (agent_open(&agent, loop, o->config, &why) < 0) {
+	if (agent_open(&r.agent, loop, o->config, &why) < 0) {
 		status = trouble(&why);
 	} else if (o->check) {
-		conf_print(agent.config.conf, stdout);
-		printf("# %zu peers; cuid %s\n", peers_count(agent.peers), agent.cuid);
+		conf_print(r.agent.config.conf, stdout);
+		printf("# %zu peers; cuid %s\n", peers_count(r.agent.peers), r.agent.cuid);
 		status = EXIT_DONE;
 	} else {
-		status = run(&agent, &own, command);
+		status = serve(&r, o, command);
 	}
-	agent_close(&agent);
+	control_close(r.control);
+	terminal_close(r.terminal);
+	agent_close(&r.agent);
+	pipe_close(r.pipe);
 	loop_free(loop);
+	return status;
+}
+
+static int run_anything(struct options *o, int argc, char **argv)
+{
+	struct reason why = { 0 };
+	struct words words = { 0 };
+	if (argc && words_parse(argc, argv, &words, &why) < 0) {
+		cli_usage_error("%s", words_why(&why));
+		return EXIT_USAGE;
+	}
+	char *command = words.line ? json_line_format(words.line, NULL) : NULL;
+	json_decref(words.line);
+	if (words.wait)
+		o->wait_s = words.wait_s;
+	const struct attach_options attach = { .path = o->socket, .command = command, .wait_s = o->wait_s, .json = o->json };
+	int status = o->config ? run_agent(o, command) : attach_run(&attach);
 	free(command);
 	return status;
 }
@@ -141,9 +169,9 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	if (first < argc && !strcmp(argv[first], "decode"))
 		return cli_finish(decode_main(argc - first - 1, argv + first + 1));
-	if (!o.config) {
-		cli_usage_error("a configuration (-c FILE) is needed");
+	if (!o.config && !o.socket) {
+		cli_usage_error("a configuration (-c FILE), or the socket of a running agent (-s SOCKET), is needed");
 		return EXIT_USAGE;
 	}
-	return cli_finish(agent_main(&o, argc - first, argv + first));
+	return cli_finish(run_anything(&o, argc - first, argv + first));
 }

@@ -47,15 +47,17 @@ static json_t *peer_line(const struct peer *p)
 int peers_command(struct agent *a, struct console *c, const struct envelope *line, struct reason *why)
 {
 	bool connected_only = false;
-	if (json_get_bool(line->json, "connected", &connected_only, why) < 0)
+	uint64_t limit = UINT64_MAX;
+	if (json_get_bool(line->json, "connected", &connected_only, why) < 0 || json_get_u64(line->json, "limit", UINT64_MAX, &limit, why) < 0)
 		return -1;
-	for (size_t i = 0; i < peers_places(a->peers); i++) {
+	for (size_t i = 0; limit && i < peers_places(a->peers); i++) {
 		const struct peer *p = peers_at(a->peers, i);
 		if (!p || (connected_only && !(p->router && p->router->session)) || (line->to && strcmp(line->to, p->name)))
 			continue;
 		json_t *about = peer_line(p);
 		json_put_string(about, "ref", line->ref);
 		console_tell(c, about);
+		limit--;
 	}
 	json_t *sum = envelope_new("peers");
 	json_put_string(sum, "ref", line->ref);

@@ -227,6 +227,17 @@ static void peer_row(const struct painter *p, const json_t *line)
 	list(p, json_object_get(line, "domain"));
 }
 
+const char *text_standing(const json_t *request, const char **colour)
+{
+	const char *state = get(request, "state"), *status = get(request, "status");
+	*colour = !strcmp(state, "active") ? status_colour(status) : YELLOW;
+	if (!strcmp(state, "waiting"))
+		return json_is_true(json_object_get(request, "connected")) ? "waits" : "waits for the router";
+	if (!strcmp(state, "leaving"))
+		return "being withdrawn";
+	return *status ? status_words(status) : state;
+}
+
 static void request_row(const struct painter *p, const json_t *line)
 {
 	const json_t *s = scope_of(line);
@@ -234,9 +245,9 @@ static void request_row(const struct painter *p, const json_t *line)
 	int64_t left = json_integer_value(json_object_get(line, "lifetime"));
 	const char *target = json_string_value(json_array_get(json_object_get(s, "target-prefix"), 0));
 	const char *source = json_string_value(json_array_get(json_object_get(s, "ietf-dots-call-home:source-prefix"), 0));
-	const char *status = *get(line, "status") ? status_words(get(line, "status")) : get(line, "state");
+	const char *colour, *status = text_standing(line, &colour);
 	buf_printf(p->out, "%-20s %10" PRIu64 "  %-18s → %-18s  ", get(line, "peer"), number(json_object_get(line, "mid")), source ? source : "?", target ? target : "?");
-	paint(p, status_colour(get(line, "status")), status);
+	paint(p, colour, status);
 	buf_printf(p->out, "  %s", left < 0 ? "no end set" : duration_format(left, life));
 	if (*get(line, "ref"))
 		buf_printf(p->out, "  (%s)", get(line, "ref"));

@@ -8,6 +8,8 @@
 
 /* Appends it without a line feed; nothing at all for what is of no interest to people. */
 void text_of_line(const json_t *line, bool colours, struct buf *out);
+/* How a `request` line stands, in words; *colour is the terminal's colour for it. */
+const char *text_standing(const json_t *request, const char **colour);
 /* "1.2k", "35M": a count for people. Returns out. */
 char *text_count(uint64_t n, char out[16]);
 

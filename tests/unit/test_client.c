@@ -415,9 +415,13 @@ static void config_and_heartbeats(void **state)
 	l->router.heartbeat_interval = 45;
 	lab_connect(l);
 	lab_run(l, 1000);
+	assert_int_equal(wire_count(l->wire, LEFT, METHOD_GET), 1);
+	assert_null(lab_last(l, "response"));
+	lab_say(l, "{\"type\":\"config\",\"to\":\"cpe-0001\"}");
+	lab_run(l, 100);
 	assert_true(lab_saw(l, "response", "resource", "config"));
 	wire_forget(l->wire);
-	lab_run(l, 44000);
+	lab_run(l, 43000);
 	size_t early = wire_count(l->wire, LEFT, METHOD_PUT);
 	lab_run(l, 450000);
 	assert_int_equal(early, 0);
