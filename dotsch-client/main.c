@@ -107,8 +107,12 @@ static int serve(struct run *r, const struct options *o, char *command)
 		log_error("standard output cannot be used");
 		return EXIT_TROUBLE;
 	}
-	if ((o->socket && !(r->control = control_open(&r->agent, o->socket, &why))) || agent_listen(&r->agent, &why) < 0)
-		return trouble(&why);
+	if ((o->socket && !(r->control = control_open(&r->agent, o->socket, &why))) || agent_listen(&r->agent, &why) < 0) {
+		trouble(&why);
+		if (strstr(why.text, "in use"))
+			log_error("if that is a dotsch-client with a control socket, attach to it: dotsch-client -s SOCKET");
+		return EXIT_TROUBLE;
+	}
 	priv_notify("READY=1");
 	if (r->pipe)
 		pipe_start(r->pipe);

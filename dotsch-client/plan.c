@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/log.h"
 #include "base/when.h"
 #include "dots/cbor.h"
 #include "dots/validate.h"
@@ -202,16 +201,6 @@ static int divide_by_owner(struct agent *a, struct plan *p, const struct mitigat
 	return result;
 }
 
-/* CH-22: a hint only, since IPv6 needs none and a whole host may be meant. */
-static void hint_ports(const struct mitigation *m)
-{
-	for (size_t i = 0; i < m->source_prefix.n; i++)
-		if (m->source_prefix.v[i].family == 4 && !m->source_port.n && !m->source_icmp_type.n) {
-			log_info("an IPv4 source without source-port-range or source-icmp-type-range: the whole address is meant (RFC 9066, 5.3.1)");
-			return;
-		}
-}
-
 static int plan_scope(struct agent *a, struct plan *p, const struct envelope *line, size_t i, struct reason *why)
 {
 	struct mitigation m;
@@ -225,7 +214,6 @@ static int plan_scope(struct agent *a, struct plan *p, const struct envelope *li
 	else if (has_name && !(named = named_peer(a, line, why)))
 		;
 	else if (check(a, &m, named, !line->to, why) == 0) {
-		hint_ports(&m);
 		if (named)
 			return add_divided(p, named, &m, why);
 		int result = divide_by_owner(a, p, &m, why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "repl.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <readline/readline.h>
 
 #include "base/buf.h"
+#include "base/line.h"
 #include "names.h"
 #include "text.h"
 #include "watch.h"
@@ -39,6 +41,9 @@ struct repl {
 	struct termios cooked;
 	char *held[HELD_MAX];
 	size_t n_held;
+	/* Standard error passes through here, or the log would tear the typed line. -1 = it is no terminal. */
+	int log_read, log_real;
+	struct line_in *log;
 };
 
 /* readline has no argument for its callbacks, and one terminal. */
@@ -406,6 +411,60 @@ void repl_interrupt(struct repl *r)
 	}
 }
 
+static void log_line(void *arg, char *text, size_t len)
+{
+	(void)len;
+	repl_say(arg, text);
+}
+
+static void log_too_long(void *arg, unsigned long number)
+{
+	(void)arg;
+	(void)number;
+}
+
+static void log_end(void *arg, int error)
+{
+	(void)arg;
+	(void)error;
+}
+
+/* Non-blocking at both ends: this process reads what it writes, so a full pipe drops log lines rather than stop everything. */
+static void take_log(struct repl *r)
+{
+	static const struct line_in_ops ops = { .line = log_line, .too_long = log_too_long, .end = log_end };
+	int ends[2];
+	r->log_read = r->log_real = -1;
+	if (!isatty(STDERR_FILENO) || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return;
+	r->log_real = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	r->log = r->log_real >= 0 ? line_in_new(r->loop, ends[0], &ops, r) : NULL;
+	if (r->log && dup2(ends[1], STDERR_FILENO) >= 0) {
+		r->log_read = ends[0];
+	} else {
+		line_in_free(r->log);
+		r->log = NULL;
+		close(ends[0]);
+	}
+	close(ends[1]);
+}
+
+static void give_log_back(struct repl *r)
+{
+	char rest[4096];
+	ssize_t n;
+	if (r->log_real >= 0) {
+		dup2(r->log_real, STDERR_FILENO);
+		close(r->log_real);
+	}
+	line_in_free(r->log);
+	while (r->log_read >= 0 && (n = read(r->log_read, rest, sizeof rest)) > 0)
+		if (write(STDERR_FILENO, rest, (size_t)n) != n)
+			break;
+	if (r->log_read >= 0)
+		close(r->log_read);
+}
+
 static char *history_file(void)
 {
 	const char *home = getenv("HOME");
@@ -437,10 +496,12 @@ struct repl *repl_open(struct loop *l, bool colours, bool json, const struct rep
 	}
 	if (r->history)
 		read_history(r->history);
+	r->log_read = r->log_real = -1;
 	if (loop_add(l, &r->fd, STDIN_FILENO, EPOLLIN, readable, r) < 0) {
 		repl_close(r);
 		return NULL;
 	}
+	take_log(r);
 	prompt_again(r);
 	submit_text(r, "{\"type\":\"peers\",\"ref\":\"" OWN_REF "\",\"connected\":true,\"limit\":1000}");
 	return r;
@@ -458,6 +519,7 @@ void repl_close(struct repl *r)
 		rl_callback_handler_remove();
 		fflush(stdout);
 	}
+	give_log_back(r);
 	if (r->history)
 		history_truncate_file(r->history, HISTORY_LINES);
 	clear_history();

@@ -131,15 +131,26 @@ void tell_answer(const struct answer *a, struct body *body)
 	json_put_string(line, "text", code_name(a->response->code));
 	if (a->response->max_age >= 0)
 		json_put_int(line, "max-age", a->response->max_age);
+	json_put_string(line, "warning", a->warning);
 	put_payload(line, a, body);
 	console_tell_all(a->agent, a->asked, line);
 }
 
+/* CH-22: a hint only, since IPv6 needs none and a whole host may be meant. */
+static const char *lacks_ports(const struct mitigation *m)
+{
+	for (size_t i = 0; i < m->source_prefix.n; i++)
+		if (m->source_prefix.v[i].family == 4 && !m->source_port.n && !m->source_icmp_type.n)
+			return "an IPv4 source without source-port-range or source-icmp-type-range: the whole address is meant (RFC 9066, 5.3.1)";
+	return NULL;
+}
+
 void tell_entry_answer(struct entry *e, const char *method, const struct response *r, struct body *body)
 {
+	bool first = e->state == ENTRY_ASKING;
 	struct answer a = {
 		.agent = e->router->agent, .asked = e->console, .peer = e->router->name, .ref = e->ref, .cuid = e->router->cuid,
-		.method = method, .resource = "mitigate", .part = e->part, .parts = e->parts, .mid = e->mid, .response = r,
+		.method = method, .resource = "mitigate", .warning = first ? lacks_ports(&e->asked) : NULL, .part = e->part, .parts = e->parts, .mid = e->mid, .response = r,
 	};
 	tell_answer(&a, body);
 }

@@ -23,7 +23,7 @@ void tell_state(struct entry *e, const struct mitigation *m, const char *reason)
 struct answer {
 	struct agent *agent;
 	struct console *asked;
-	const char *peer, *ref, *cuid, *method, *resource;
+	const char *peer, *ref, *cuid, *method, *resource, *warning;
 	unsigned part, parts;
 	int64_t mid;
 	const struct response *response;

@@ -101,6 +101,9 @@ static void tail(const struct painter *p, const json_t *line)
 {
 	char text[WHEN_TEXT_MAX], count[16];
 	const json_t *scope = scope_of(line), *left = json_object_get(line, "lifetime");
+	const char *status = get(line, "status");
+	if (!strcmp(status, "attack-mitigation-terminated") || !strcmp(status, "attack-mitigation-withdrawn"))
+		left = NULL;   /* what is over has no time left */
 	if (json_object_get(scope, "pps-dropped"))
 		buf_printf(p->out, ", %s packets/s dropped", text_count(number(json_object_get(scope, "pps-dropped")), count));
 	if (json_object_get(scope, "pkts-dropped"))
@@ -158,6 +161,8 @@ static void response_line(const struct painter *p, const json_t *line)
 	if (*get(line, "status"))
 		buf_printf(p->out, ", %s", status_words(get(line, "status")));
 	tail(p, line);
+	if (*get(line, "warning"))
+		buf_printf(p->out, "\n  note: %s", get(line, "warning"));
 	const json_t *config = json_object_get(line, "ietf-dots-signal-channel:signal-config");
 	char *dump = config ? json_dumps(config, JSON_COMPACT) : NULL;
 	if (dump)
