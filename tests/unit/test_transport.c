@@ -515,10 +515,12 @@ static void test_tls_no_descriptors(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_in_range(rounds, 1, 20);
 	assert_int_equal(rig_half_open(&r), 0);
+	int two = knock();   /* under valgrind, which closes what it refuses to accept, the first one is gone */
 	for (int i = 0; i < 100 && !rig_half_open(&r); i++)
 		loop_step(r.loop, 50);
-	assert_int_equal(rig_half_open(&r), 1);
+	assert_in_range(rig_half_open(&r), 1, 2);
 	close(one);
+	close(two);
 	rig_dial(&r, "127.0.0.1", false, true);
 	assert_true(rig_until(&r, &r.provider.ups, 1));
 	rig_done(&r);
