@@ -10,6 +10,10 @@ tests_unit_test_transport_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_tls_SOURCES = tests/unit/test_tls.c tests/unit/transport.c tests/unit/transport.h tests/unit/certs.c tests/unit/certs.h
 tests_unit_test_tls_CFLAGS = $(UNIT_CFLAGS) $(GNUTLS_CFLAGS)
 tests_unit_test_tls_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+EXTRA_PROGRAMS += tests/bench/bench_link
+tests_bench_bench_link_SOURCES = tests/bench/bench_link.c tests/bench/link_floor.c tests/bench/link_floor.h tests/unit/certs.c tests/unit/certs.h
+tests_bench_bench_link_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS)
+tests_bench_bench_link_LDADD = $(LINK_LIBS) $(BASE_LIBS)
 
 # Messages and sessions.
 MESSAGE_TESTS = tests/unit/test_message tests/fuzz/fuzz_message

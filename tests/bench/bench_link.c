@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* bench_link - what a listener pays for handshakes, idle sessions and floods, over DTLS on loopback, beside a bare GnuTLS program. The driver is a process
+   of its own; figures are the listener's processor time, system calls included. */
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../unit/certs.h"
+#include "link/dial.h"
+#include "link/listen.h"
+#include "link_floor.h"
+
+#define PARALLEL 16
+#define MEMORY_SESSIONS 3000
+#define FLOOD_HELLOS 60000
+
+enum mode { PSK, X509, RESUMED, MEMORY, FLOOD };
+
+static const uint8_t psk_key[16] = "sixteen bytes k";
+
+static int64_t cpu_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static long resident(void)
+{
+	long size = 0, pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+	if (!f || fscanf(f, "%ld %ld", &size, &pages) != 2)
+		abort();
+	fclose(f);
+	return pages * sysconf(_SC_PAGESIZE);
+}
+
+/* The driver. */
+
+struct driver {
+	struct loop *loop;
+	struct tls_bundle *bundle;
+	struct dial *dials[PARALLEL];
+	uint16_t port;
+	enum mode mode;
+	unsigned wanted, started, done;
+};
+
+struct caller { struct driver *driver; size_t slot; };
+
+static void call(struct caller *c);
+
+static void up(void *arg, struct channel *ch)
+{
+	struct caller *c = arg;
+	struct driver *d = c->driver;
+	static const struct channel_ops ops = { 0 };
+	channel_own(ch, &ops, NULL);
+	d->done++;
+	if (d->mode != MEMORY)
+		channel_close(ch, true);
+	if (d->started >= d->wanted) {
+		if (d->done == d->wanted)
+			loop_stop(d->loop, 0);
+		return;
+	}
+	if (d->mode == RESUMED) {
+		d->started++;
+		dial_again(d->dials[c->slot]);
+		return;
+	}
+	dial_free(d->dials[c->slot]);
+	call(c);
+}
+
+static void down(void *arg, const char *why, unsigned next_s)
+{
+	(void)arg;
+	(void)next_s;
+	fprintf(stderr, "bench: %s\n", why);
+	_exit(1);
+}
+
+static void call(struct caller *c)
+{
+	static const struct dial_ops ops = { up, down };
+	static const char *const host = "127.0.0.1";
+	struct driver *d = c->driver;
+	struct dial_config config = { .hosts = &host, .n_hosts = 1, .port = d->port, .udp = true, .bundle = d->bundle, .attempt_delay_ms = 250, .retry_s = 60 };
+	d->started++;
+	d->dials[c->slot] = dial_new(d->loop, &config, &ops, c);
+}
+
+static void drive_handshakes(enum mode mode, uint16_t port, unsigned n)
+{
+	struct driver d = { .loop = loop_new(), .port = port, .mode = mode, .wanted = n };
+	struct tls_config c = mode == X509 ? (struct tls_config){ .certificate_file = certs_path("client", "pem"), .key_file = certs_path("client", "key"), .ca_file = certs_path("ca", "pem"), .server_name = "ch.isp.example" } :
+	    (struct tls_config){ .psk_identity = "cpe-0001", .psk_key = psk_key, .psk_key_len = sizeof psk_key };
+	d.bundle = tls_bundle_new(&c, NULL);
+	assert(d.bundle);
+	struct caller callers[PARALLEL];
+	for (size_t i = 0; i < PARALLEL; i++) {
+		callers[i] = (struct caller){ &d, i };
+		call(&callers[i]);
+	}
+	loop_run(d.loop);
+}
+
+/* Hellos from ever new addresses and ports, taken from a real one; in small gulps, so that none is lost. */
+static void drive_flood(uint16_t port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	int catcher = socket(AF_INET, SOCK_DGRAM, 0);
+	bind(catcher, (struct sockaddr *)&at, sizeof at);
+	getsockname(catcher, (struct sockaddr *)&at, &len);
+	struct driver d = { .loop = loop_new(), .port = ntohs(at.sin_port) };
+	struct tls_config c = { .psk_identity = "cpe-0001", .psk_key = psk_key, .psk_key_len = sizeof psk_key };
+	d.bundle = tls_bundle_new(&c, NULL);
+	struct caller caller = { &d, 0 };
+	call(&caller);
+	uint8_t hello[1500];
+	ssize_t n;
+	do
+		loop_step(d.loop, 10);
+	while ((n = recv(catcher, hello, sizeof hello, MSG_DONTWAIT)) <= 0);
+	dial_free(d.dials[0]);
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	for (unsigned i = 0; i < FLOOD_HELLOS; i++) {
+		struct iovec iov = { hello, (size_t)n };
+		union {
+			struct cmsghdr align;
+			char space[CMSG_SPACE(sizeof(struct in_pktinfo))];
+		} control = { .space = { 0 } };
+		struct msghdr m = { .msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.space };
+		struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+		struct in_pktinfo info = { .ipi_spec_dst.s_addr = htonl(0x7f010000u + i) };
+		h->cmsg_level = IPPROTO_IP;
+		h->cmsg_type = IP_PKTINFO;
+		h->cmsg_len = CMSG_LEN(sizeof info);
+		memcpy(CMSG_DATA(h), &info, sizeof info);
+		sendmsg(fd, &m, 0);
+		if (i % 64 == 63) {
+			struct timespec pause = { .tv_nsec = 500000 };
+			nanosleep(&pause, NULL);
+		}
+	}
+}
+
+/* Runs the driver until it is ready; tells through the pipe; waits to be killed, so that its channels stay open. */
+static pid_t drive(enum mode mode, uint16_t port, unsigned n, int out[2])
+{
+	if (pipe(out) < 0)
+		abort();
+	pid_t pid = fork();
+	if (pid)
+		return pid;
+	close(out[0]);
+	if (mode == FLOOD)
+		drive_flood(port);
+	else
+		drive_handshakes(mode, port, n);
+	usleep(20000);
+	(void)!write(out[1], "", 1);
+	for (;;)
+		pause();
+}
+
+static void stop(pid_t pid, int out[2])
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(out[0]);
+}
+
+/* The listener. */
+
+static void closed(void *arg, const char *why, bool orderly)
+{
+	(void)arg;
+	(void)why;
+	(void)orderly;
+}
+
+struct listener { struct loop *loop; struct channel *kept[MEMORY_SESSIONS]; unsigned n, up; bool keep; };
+
+static void message(void *arg, const uint8_t *data, size_t len)
+{
+	(void)arg;
+	(void)data;
+	(void)len;
+}
+
+static void accepted(void *arg, struct channel *c)
+{
+	struct listener *l = arg;
+	static const struct channel_ops ops = { message, closed };
+	channel_own(c, &ops, NULL);
+	l->up++;
+	if (l->keep && l->n < MEMORY_SESSIONS)
+		l->kept[l->n++] = c;
+}
+
+static int look_up(void *arg, const char *identity, uint8_t key[TLS_PSK_MAX], size_t *len, char owner[254])
+{
+	(void)arg;
+	(void)identity;
+	memcpy(key, psk_key, sizeof psk_key);
+	*len = sizeof psk_key;
+	snprintf(owner, 254, "customer one");
+	return 0;
+}
+
+static int look_at(void *arg, struct identity *id)
+{
+	(void)arg;
+	snprintf(id->owner, sizeof id->owner, "customer one");
+	return 0;
+}
+
+static void stopped(void *arg, uint32_t events)
+{
+	(void)events;
+	loop_stop(arg, 0);
+}
+
+static uint16_t free_port(int *fd)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	*fd = socket(AF_INET, SOCK_DGRAM, 0);
+	bind(*fd, (struct sockaddr *)&at, sizeof at);
+	getsockname(*fd, (struct sockaddr *)&at, &len);
+	return ntohs(at.sin_port);
+}
+
+/* Result: microseconds for one, or bytes for one. */
+static double measure_ours(enum mode mode, unsigned n)
+{
+	static struct listener l;
+	static const struct listen_ops ops = { .established = accepted };
+	static const char *const address = "127.0.0.1";
+	int fd, out[2];
+	uint16_t port = free_port(&fd);
+	close(fd);
+	struct tls_config c = mode == X509 ? (struct tls_config){ .certificate_file = certs_path("server", "pem"), .key_file = certs_path("server", "key"), .ca_file = certs_path("ca", "pem"), .peer_lookup = look_at } :
+	    (struct tls_config){ .psk_lookup = look_up };
+	c.server = true;
+	l = (struct listener){ .loop = loop_new(), .keep = mode == MEMORY };
+	struct tls_bundle *b = tls_bundle_new(&c, NULL);
+	struct listen_config config = { .addresses = &address, .n_addresses = 1, .port = port, .udp = true, .bundle = b };
+	struct listen *s = listen_new(l.loop, &config, &ops, &l, NULL);
+	assert(s);
+	pid_t pid = drive(mode, port, n, out);
+	close(out[1]);
+	struct loop_fd stop_fd = { 0 };
+	loop_add(l.loop, &stop_fd, out[0], EPOLLIN, stopped, l.loop);
+	int64_t cpu = cpu_us();
+	long memory = resident();
+	loop_run(l.loop);
+	double used = mode == MEMORY ? (double)(resident() - memory) : (double)(cpu_us() - cpu);
+	struct listen_stats stats;
+	listen_stats(s, &stats);
+	double per = used / (double)(mode == FLOOD ? stats.hellos : l.up);
+	if (mode == RESUMED && stats.resumed + PARALLEL < stats.established)
+		fprintf(stderr, "bench: %llu of %llu were resumed\n", (unsigned long long)stats.resumed, (unsigned long long)stats.established);
+	loop_del(l.loop, &stop_fd);
+	stop(pid, out);
+	for (unsigned i = 0; i < l.n; i++)
+		channel_close(l.kept[i], false);
+	loop_step(l.loop, 0);
+	listen_free(s);
+	tls_bundle_unref(b);
+	loop_free(l.loop);
+	return per;
+}
+
+static double measure_floor(enum mode mode, unsigned n)
+{
+	int fd, out[2];
+	uint16_t port = free_port(&fd);
+	int size = 4 << 20;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+	struct floor *f = mode == X509 ? floor_new(fd, certs_path("server", "pem"), certs_path("server", "key"), certs_path("ca", "pem"), NULL) : floor_new(fd, NULL, NULL, NULL, psk_key);
+	pid_t pid = drive(mode, port, n, out);
+	close(out[1]);
+	int64_t cpu = cpu_us();
+	long memory = resident();
+	floor_run(f, out[0]);
+	double used = mode == MEMORY ? (double)(resident() - memory) : (double)(cpu_us() - cpu);
+	double per = used / (double)(mode == FLOOD ? floor_hellos(f) : floor_established(f));
+	stop(pid, out);
+	floor_free(f);
+	close(fd);
+	return per;
+}
+
+/* Each measurement in a process of its own: no heap of the one before. */
+static double apart(double (*measure)(enum mode mode, unsigned n), enum mode mode, unsigned n)
+{
+	int p[2];
+	double value = 0;
+	if (pipe(p) < 0)
+		abort();
+	pid_t pid = fork();
+	if (!pid) {
+		value = measure(mode, n);
+		_exit(write(p[1], &value, sizeof value) != sizeof value);
+	}
+	close(p[1]);
+	if (read(p[0], &value, sizeof value) != sizeof value)
+		fprintf(stderr, "bench: a measurement failed\n");
+	close(p[0]);
+	waitpid(pid, NULL, 0);
+	return value;
+}
+
+static void figure(const char *name, enum mode mode, unsigned n, const char *unit)
+{
+	double ours = 0, floor = 0;
+	/* The best of three of each, in turn: the rest of the machine only ever adds. */
+	for (int i = 0; i < 3; i++) {
+		double a = apart(measure_ours, mode, n), b = apart(measure_floor, mode, n);
+		ours = !i || a < ours ? a : ours;
+		floor = !i || b < floor ? b : floor;
+	}
+	printf("{\"bench\":\"%s\",\"value\":%.1f,\"unit\":\"%s\",\"peer\":\"bare GnuTLS\",\"peer_value\":%.1f,\"ratio\":%.2f,\"better\":\"lower\"}\n", name, ours, unit, floor, floor / ours);
+	fflush(stdout);
+}
+
+int main(void)
+{
+	struct rlimit files;
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	certs_init();
+	struct authority *ca = authority_new("ca");
+	cert_make(ca, "server", &(struct cert_wish){ .dns = "ch.isp.example" });
+	cert_make(ca, "client", &(struct cert_wish){ .dns = "cpe1.example" });
+	authority_free(ca);
+	figure("link.handshake.psk", PSK, 2000, "us");
+	figure("link.handshake.x509", X509, 800, "us");
+	figure("link.handshake.resumed", RESUMED, 4000, "us");
+	figure("link.memory.psk", MEMORY, MEMORY_SESSIONS, "bytes");
+	figure("link.flood", FLOOD, 0, "us");
+	certs_done();
+	return 0;
+}
