@@ -56,7 +56,10 @@ static int pull_timeout(gnutls_transport_ptr_t arg, unsigned ms)
 {
 	struct tls_session *s = arg;
 	(void)ms;
-	return !s->io->waiting || s->io->waiting(s->arg);
+	if (!s->io->waiting || s->io->waiting(s->arg))
+		return 1;
+	s->dry = true;
+	return 0;
 }
 
 /* A resumed session, where the library first tells whose it is and before the client takes it for established: a ticket whose owner has been removed
