@@ -678,6 +678,182 @@ static void test_dtls_tombstone(void **state)
 	rig_done(&r);
 }
 
+/* Many handshakes at once, each over a path with one fault of its own. */
+enum fault { DROP_FROM_CLIENT, DROP_FROM_SERVER, TWICE, FAULTS };
+#define FAULTY 12                /* datagrams of the longest handshake, one way */
+
+struct faulty {
+	struct relay relay;
+	enum fault fault;
+	unsigned victim, seen[2];
+	struct dial *dial;
+	struct channel *channel;
+	unsigned ups, echoes;
+	bool resumed;
+};
+
+static unsigned echoed;
+
+static bool lose(struct faulty *f, int from_server)
+{
+	unsigned n = ++f->seen[from_server];
+	return (f->fault == DROP_FROM_CLIENT || f->fault == DROP_FROM_SERVER) && from_server == (f->fault == DROP_FROM_SERVER) && n == f->victim;
+}
+
+static void faulty_from_client(void *arg, uint32_t events)
+{
+	struct faulty *f = arg;
+	uint8_t d[2000];
+	socklen_t len = sizeof f->relay.client;
+	(void)events;
+	ssize_t n = recvfrom(f->relay.inside, d, sizeof d, MSG_DONTWAIT, (struct sockaddr *)&f->relay.client, &len);
+	for (int i = n < 0 || lose(f, 0) ? 2 : f->fault != TWICE; i < 2; i++)
+		(void)!send(f->relay.outside, d, (size_t)n, 0);
+}
+
+static void faulty_to_client(void *arg, uint32_t events)
+{
+	struct faulty *f = arg;
+	uint8_t d[2000];
+	(void)events;
+	ssize_t n = recv(f->relay.outside, d, sizeof d, MSG_DONTWAIT);
+	for (int i = n < 0 || lose(f, 1) ? 2 : f->fault != TWICE; i < 2; i++)
+		sendto(f->relay.inside, d, (size_t)n, 0, (struct sockaddr *)&f->relay.client, sizeof f->relay.client);
+}
+
+static void faulty_echo(void *arg, const uint8_t *data, size_t len)
+{
+	struct faulty *f = arg;
+	(void)data;
+	(void)len;
+	f->echoes++;
+	echoed++;
+}
+
+static void faulty_closed(void *arg, const char *why, bool orderly)
+{
+	struct faulty *f = arg;
+	(void)why;
+	(void)orderly;
+	f->channel = NULL;
+}
+
+static void faulty_up(void *arg, struct channel *c)
+{
+	static const struct channel_ops ops = { faulty_echo, faulty_closed };
+	struct faulty *f = arg;
+	f->channel = c;
+	f->ups++;
+	f->resumed = c->resumed;
+	channel_own(c, &ops, f);
+}
+
+static void faulty_failed(void *arg, const char *why, unsigned next_s)
+{
+	struct faulty *f = arg;
+	(void)next_s;
+	print_message("# fault %d, datagram %u: %s\n", (int)f->fault, f->victim, why);
+}
+
+static struct channel *mirrors[FAULTS * FAULTY * 4];
+
+static void mirror(void *arg, const uint8_t *data, size_t len)
+{
+	channel_send(*(struct channel **)arg, data, len);
+}
+
+static void mirror_closed(void *arg, const char *why, bool orderly)
+{
+	(void)why;
+	(void)orderly;
+	*(struct channel **)arg = NULL;
+}
+
+static void mirror_up(void *arg, struct channel *c)
+{
+	static const struct channel_ops ops = { mirror, mirror_closed };
+	(void)arg;
+	size_t i = 0;
+	while (mirrors[i])
+		i++;
+	mirrors[i] = c;
+	channel_own(c, &ops, &mirrors[i]);
+}
+
+/* Everybody gets through, and hears his own message; asked again while it is not heard, since this is UDP. */
+static void all_through(struct faulty *f, size_t n, unsigned ups)
+{
+	static const uint8_t hello[] = { 0x50, 0x01, 0x12, 0x34 };
+	int64_t until = when_boot_ms() + 15000;
+	for (size_t ok = 0; ok < n && when_boot_ms() < until;) {
+		ok = 0;
+		for (size_t i = 0; i < n; i++) {
+			ok += f[i].ups >= ups && f[i].echoes >= ups;
+			if (f[i].ups >= ups && f[i].channel && f[i].echoes < ups)
+				channel_send(f[i].channel, hello, sizeof hello);
+		}
+		rig_run(&r, 50);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (f[i].ups < ups || f[i].echoes < ups)
+			print_message("# fault %d, datagram %u: ups %u echoes %u\n", (int)f[i].fault, f[i].victim, f[i].ups, f[i].echoes);
+		assert_true(f[i].ups >= ups && f[i].echoes >= ups);
+		assert_int_equal(f[i].resumed, ups > 1);
+	}
+}
+
+static void test_dtls_faulty_paths(void **state)
+{
+	(void)state;
+	static struct faulty f[FAULTS * FAULTY];
+	static const struct dial_ops ops = { faulty_up, faulty_failed };
+	static const struct listen_ops listen_ops = { .established = mirror_up };
+	static const char *const host = "127.0.0.1";
+	const size_t n = FAULTY * 2 + 1;
+	rig_init(&r);
+	struct tls_config c = { .server = true, .psk_lookup = rig_psk, .arg = &r };
+	r.server = tls_bundle_new(&c, NULL);
+	r.client = rig_psk_client("cpe-0001", test_key, sizeof test_key);
+	struct listen_config lc = { .addresses = &host, .n_addresses = 1, .port = r.port, .udp = true, .bundle = r.server };
+	r.listen = listen_new(r.loop, &lc, &listen_ops, &r, NULL);
+	assert_non_null(r.listen);
+	memset(f, 0, sizeof f);
+	for (size_t i = 0; i < n; i++) {
+		f[i].fault = (enum fault)(i / FAULTY);
+		f[i].victim = (unsigned)(i % FAULTY) + 1;
+		uint16_t port = relay_open(&f[i].relay);
+		loop_del(r.loop, &f[i].relay.in);
+		loop_del(r.loop, &f[i].relay.out);
+		loop_add(r.loop, &f[i].relay.in, f[i].relay.inside, EPOLLIN, faulty_from_client, &f[i]);
+		loop_add(r.loop, &f[i].relay.out, f[i].relay.outside, EPOLLIN, faulty_to_client, &f[i]);
+		struct dial_config dc = { .hosts = &host, .n_hosts = 1, .port = port, .udp = true, .bundle = r.client, .attempt_delay_ms = 250, .retry_s = 600 };
+		f[i].dial = dial_new(r.loop, &dc, &ops, &f[i]);
+	}
+	all_through(f, n, 1);
+	/* Again by ticket, from the address of a session that the listener still has: its peer went without a word. */
+	for (size_t i = 0; i < n; i++) {
+		channel_close(f[i].channel, false);
+		f[i].channel = NULL;
+		f[i].seen[0] = f[i].seen[1] = 0;
+		dial_again(f[i].dial);
+	}
+	all_through(f, n, 2);
+	struct listen_stats st;
+	listen_stats(r.listen, &st);
+	assert_int_equal(st.sessions, n);
+	assert_int_equal(st.half_open, 0);
+	for (size_t i = 0; i < n; i++) {
+		channel_close(f[i].channel, false);
+		dial_free(f[i].dial);
+		relay_close(&f[i].relay);
+	}
+	for (size_t i = 0; i < sizeof mirrors / sizeof *mirrors; i++)
+		if (mirrors[i])
+			channel_close(mirrors[i], false);
+	memset(mirrors, 0, sizeof mirrors);
+	rig_done(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -689,6 +865,7 @@ int main(void)
 		cmocka_unit_test(test_dtls_garbage),
 		cmocka_unit_test(test_dtls_spoofed_hellos),
 		cmocka_unit_test(test_dtls_restart_on_same_port),
+		cmocka_unit_test(test_dtls_faulty_paths),
 		cmocka_unit_test(test_refused_port),
 		cmocka_unit_test(test_tls_psk),
 		cmocka_unit_test(test_tls_wrong_key),
