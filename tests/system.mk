@@ -1,6 +1,9 @@
 # System tests: whole programs in network namespaces, through tests/system/lab.sh.
 EXTRA_DIST += tests/system/lab.sh tests/system/chain.sh tests/system/chain-form.sh
 SYSTEM_TESTS = \
+	tests/system/readme.sh \
+	tests/system/chain-bad-input.sh \
+	tests/system/chain-restart.sh \
 	tests/system/layers.sh \
 	tests/system/lab-check.sh \
 	tests/system/chain-dtls-psk.sh \
