@@ -84,6 +84,19 @@ struct change {
 	bool touched[HOOKS];
 };
 
+/* More sources than this do not go into a map that is there to be quick to change. */
+#define TELLING_SOURCES 64
+
+static struct route route_of(const struct unit *u, int family)
+{
+	const struct plan *p = &u->plan;
+	bool by_mac = false;
+	for (size_t i = 0; i < p->n_rules; i++)
+		by_mac |= p->rule[i].mac && (p->rule[i].family == 6) == family;
+	bool telling = !by_mac && !p->any_source && p->source[family].n && p->source[family].n <= TELLING_SOURCES;
+	return (struct route){ u->id, &p->target[family], telling ? &p->source[family] : NULL };
+}
+
 static int plan_routes(struct kernel *k, struct change *c, enum hook hook)
 {
 	struct route *routes = malloc((k->n_units + 1) * sizeof *routes);
@@ -92,9 +105,9 @@ static int plan_routes(struct kernel *k, struct change *c, enum hook hook)
 		size_t n = 0;
 		for (size_t i = 0; i < k->n_units; i++)
 			if (k->unit[i] != c->slot && k->unit[i]->plan.hook == hook)
-				routes[n++] = (struct route){ k->unit[i]->id, &k->unit[i]->plan.target[f] };
+				routes[n++] = route_of(k->unit[i], f);
 		if (c->add && c->add->plan.hook == hook)
-			routes[n++] = (struct route){ c->add->id, &c->add->plan.target[f] };
+			routes[n++] = route_of(c->add, f);
 		e = dispatch_make(f ? 6 : 4, routes, n, &k->dispatch[hook][f], &k->last_junction, &c->next[hook][f]);
 	}
 	free(routes);
@@ -102,26 +115,14 @@ static int plan_routes(struct kernel *k, struct change *c, enum hook hook)
 	return e;
 }
 
-static bool empty(const struct dispatch d[2])
-{
-	return !d[0].n_segments && !d[1].n_segments;
-}
-
 static void collect(struct kernel *k, struct change *c, int64_t now)
 {
-	char map[NFT_NAME_MAX];
 	nft_begin(k->nft);
-	for (int h = 0; h < HOOKS; h++)
-		if (c->touched[h] && !k->hook_up[h] && !empty(c->next[h]))
-			route_hook_up(k->nft, (enum hook)h, k->run, k->devices, k->n_devices);
 	if (c->add)
 		rules_add(k->nft, c->add->id, &c->add->plan, &c->add->mark, c->add->comment, timeout_of(c->add, now), c->add->packets, c->add->bytes);
 	for (int h = 0; h < HOOKS; h++)
-		for (int f = 0; c->touched[h] && f < 2; f++)
-			route_change(k->nft, route_map((enum hook)h, k->run, f, map), &k->dispatch[h][f], &c->next[h][f]);
-	for (int h = 0; h < HOOKS; h++)
-		if (c->touched[h] && k->hook_up[h] && empty(c->next[h]))
-			route_hook_down(k->nft, (enum hook)h, k->run);
+		if (c->touched[h])
+			route_hook(k->nft, (enum hook)h, k->run, k->dispatch[h], c->next[h], k->devices, k->n_devices);
 	if (c->gone)
 		rules_delete(k->nft, c->gone->id, &c->gone->plan);
 }
@@ -152,7 +153,6 @@ static void settle(struct kernel *k, struct change *c)
 			k->dispatch[h][f] = c->next[h][f];
 			c->next[h][f] = (struct dispatch){ 0 };
 		}
-		k->hook_up[h] = !empty(k->dispatch[h]);
 	}
 	if (c->slot)
 		take_out(k, c->slot);
@@ -300,11 +300,9 @@ static int rebuild(struct kernel *k, int64_t now, struct reason *why)
 	k->unit = NULL;
 	k->n_units = k->cap_units = 0;
 	k->run++;
-	for (int h = 0; h < HOOKS; h++) {
-		k->hook_up[h] = false;
+	for (int h = 0; h < HOOKS; h++)
 		for (int f = 0; f < 2; f++)
 			dispatch_free(&k->dispatch[h][f]);
-	}
 	for (size_t i = 0; i < n; i++) {
 		struct reason one;
 		int failed = kernel_install(k, units[i], NULL, now, &one);

@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One prefix that is known, and who covers it. */
-struct node { struct prefix prefix; struct junction covers; bool entered; };
-struct pair { struct prefix prefix; size_t order; uint32_t unit; };
+/* One prefix that is known, and the routes that cover it. */
+struct node { struct prefix prefix; uint32_t id; size_t *route; size_t n; bool entered; };
+struct pair { struct prefix prefix; size_t order; };
 
 struct sweep {
 	struct dispatch *out;
+	const struct route *routes;
+	const struct dispatch *before;
+	uint32_t *last_id;
 	size_t cap_segments, cap_junctions;
 	struct node *open;           /* the nodes that contain the point of the sweep, outermost first */
 	size_t depth;
@@ -24,8 +27,11 @@ void dispatch_free(struct dispatch *d)
 {
 	if (!d)
 		return;
-	for (size_t i = 0; i < d->n_junctions; i++)
+	for (size_t i = 0; i < d->n_junctions; i++) {
 		free(d->junction[i].unit);
+		dispatch_free(d->junction[i].by_source);
+		free(d->junction[i].by_source);
+	}
 	free(d->junction);
 	free(d->segment);
 	*d = (struct dispatch){ .family = d->family };
@@ -52,7 +58,7 @@ static struct pair *pairs_of(uint8_t family, const struct route *routes, size_t 
 	for (size_t i = 0; p && i < n; i++)
 		for (size_t j = 0; j < routes[i].by->n; j++)
 			if (routes[i].by->v[j].family == family)
-				p[k++] = (struct pair){ routes[i].by->v[j], i, routes[i].unit };
+				p[k++] = (struct pair){ routes[i].by->v[j], i };
 	if (p && k)
 		qsort(p, k, sizeof *p, pair_compare);
 	*out_n = k;
@@ -85,14 +91,47 @@ static void *grow(void *array, size_t n, size_t *cap, size_t each)
 	return bigger;
 }
 
-/* The junction of this node, entered into the result at its first segment. */
+static const struct junction *known_at(const struct sweep *s, const struct prefix *prefix)
+{
+	const struct dispatch *b = s->before;
+	return b && b->n_junctions ? bsearch(&(struct junction){ .prefix = *prefix }, b->junction, b->n_junctions, sizeof *b->junction, junction_compare) : NULL;
+}
+
+/* Splits the node's routes into those that a look-up of the source finds, and those to visit one after the other. */
+static int fill_junction(struct sweep *s, const struct node *node, struct junction *j)
+{
+	struct route *routes = malloc(node->n * sizeof *routes);
+	size_t n = 0;
+	j->unit = malloc(node->n * sizeof *j->unit);
+	if (!routes || !j->unit) {
+		free(routes);
+		return -1;
+	}
+	for (size_t i = 0; i < node->n; i++) {
+		const struct route *r = &s->routes[node->route[i]];
+		if (node->n > LINEAR_MAX && r->then)
+			routes[n++] = (struct route){ r->unit, r->then, NULL };
+		else
+			j->unit[j->n++] = r->unit;
+	}
+	int e = 0;
+	if (n) {
+		const struct junction *known = known_at(s, &node->prefix);
+		j->by_source = calloc(1, sizeof *j->by_source);
+		e = j->by_source ? dispatch_make(s->out->family, routes, n, known ? known->by_source : NULL, s->last_id, j->by_source) : -1;
+	}
+	free(routes);
+	return e;
+}
+
+/* Where the node leads; its junction is entered into the result at its first segment. */
 static int leaf_of(struct sweep *s, struct node *node, struct leaf *out)
 {
-	if (node->covers.n == 1) {
-		*out = (struct leaf){ false, node->covers.unit[0] };
+	if (node->n == 1) {
+		*out = (struct leaf){ false, s->routes[node->route[0]].unit };
 		return 0;
 	}
-	*out = (struct leaf){ true, node->covers.id };
+	*out = (struct leaf){ true, node->id };
 	if (node->entered)
 		return 0;
 	struct dispatch *d = s->out;
@@ -100,13 +139,9 @@ static int leaf_of(struct sweep *s, struct node *node, struct leaf *out)
 	if (!more)
 		return -1;
 	d->junction = more;
-	uint32_t *units = malloc(node->covers.n * sizeof *units);
-	if (!units)
-		return -1;
-	memcpy(units, node->covers.unit, node->covers.n * sizeof *units);
-	d->junction[d->n_junctions++] = (struct junction){ node->covers.id, node->prefix, units, node->covers.n };
+	d->junction[d->n_junctions] = (struct junction){ .id = node->id, .prefix = node->prefix };
 	node->entered = true;
-	return 0;
+	return fill_junction(s, node, &d->junction[d->n_junctions++]);
 }
 
 /* A segment from the point of the sweep to `last`, which belongs to the innermost open node. */
@@ -137,12 +172,12 @@ static int close_one(struct sweep *s)
 	struct prefix last = prefix_last(&s->open[s->depth - 1].prefix);
 	int e = emit(s, last.addr);
 	s->depth--;
-	free(s->open[s->depth].covers.unit);
+	free(s->open[s->depth].route);
 	return e;
 }
 
 /* Pairs from..to share one prefix: it becomes the innermost open node, covered by all that cover its parent as well. */
-static int open_one(struct sweep *s, const struct pair *p, size_t n, const struct dispatch *before, uint32_t *last_id)
+static int open_one(struct sweep *s, const struct pair *p, size_t n)
 {
 	size_t bytes = s->out->family == 4 ? 4 : 16;
 	while (s->depth && !prefix_contains(&s->open[s->depth - 1].prefix, &p->prefix))
@@ -157,19 +192,18 @@ static int open_one(struct sweep *s, const struct pair *p, size_t n, const struc
 			return -1;
 	}
 	struct node node = { .prefix = p->prefix };
-	size_t inherited = parent ? parent->covers.n : 0;
-	node.covers.unit = malloc((inherited + n) * sizeof *node.covers.unit);
-	if (!node.covers.unit)
+	size_t inherited = parent ? parent->n : 0;
+	node.route = malloc((inherited + n) * sizeof *node.route);
+	if (!node.route)
 		return -1;
 	if (inherited)
-		memcpy(node.covers.unit, parent->covers.unit, inherited * sizeof *node.covers.unit);
+		memcpy(node.route, parent->route, inherited * sizeof *node.route);
 	for (size_t i = 0; i < n; i++)
-		node.covers.unit[inherited + i] = p[i].unit;
-	node.covers.n = inherited + n;
-	const struct junction *known = before && before->n_junctions && node.covers.n > 1 ?
-	    bsearch(&(struct junction){ .prefix = p->prefix }, before->junction, before->n_junctions, sizeof *known, junction_compare) : NULL;
-	if (node.covers.n > 1)
-		node.covers.id = known ? known->id : ++*last_id;
+		node.route[inherited + i] = p[i].order;
+	node.n = inherited + n;
+	const struct junction *known = node.n > 1 ? known_at(s, &p->prefix) : NULL;
+	if (node.n > 1)
+		node.id = known ? known->id : ++*s->last_id;
 	s->open[s->depth++] = node;
 	memcpy(s->at, p->prefix.addr, bytes);
 	s->past = false;
@@ -180,13 +214,13 @@ int dispatch_make(uint8_t family, const struct route *routes, size_t n, const st
 {
 	*out = (struct dispatch){ .family = family };
 	size_t n_pairs = 0;
-	struct sweep s = { .out = out };
+	struct sweep s = { .out = out, .routes = routes, .before = before, .last_id = last_id };
 	struct pair *p = pairs_of(family, routes, n, &n_pairs);
 	int e = p && (s.open = calloc(DEEPEST, sizeof *s.open)) ? 0 : -1;
 	for (size_t i = 0, next; e == 0 && i < n_pairs; i = next) {
 		for (next = i + 1; next < n_pairs && prefix_equal(&p[next].prefix, &p[i].prefix);)
 			next++;
-		e = open_one(&s, &p[i], next - i, before, last_id);
+		e = open_one(&s, &p[i], next - i);
 	}
 	while (s.open && s.depth)
 		if (close_one(&s) < 0)
@@ -213,6 +247,8 @@ void dispatch_print(const struct dispatch *d, FILE *out)
 		fprintf(out, "d%" PRIu32 ":", d->junction[i].id);
 		for (size_t k = 0; k < d->junction[i].n; k++)
 			fprintf(out, " m%" PRIu32, d->junction[i].unit[k]);
-		fprintf(out, "\n");
+		fprintf(out, d->junction[i].by_source ? " by source:\n" : "\n");
+		if (d->junction[i].by_source)
+			dispatch_print(d->junction[i].by_source, out);
 	}
 }

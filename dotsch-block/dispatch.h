@@ -8,15 +8,24 @@
 #include "base/addr.h"
 #include "dots/mitigation.h"
 
-/* One mitigation and the prefixes that lead to it. */
-struct route { uint32_t unit; const struct prefix_list *by; };
+/* A junction of more mitigations than this tells them apart by their sources. */
+#define LINEAR_MAX 16
+
+/* One mitigation, the targets that lead to it, and its sources: NULL when they do not tell it apart (any source, a MAC, or very many). */
+struct route { uint32_t unit; const struct prefix_list *by, *then; };
 
 /* Where a segment leads: to one mitigation's own chain (m<id>), or to a junction's (d<id>) when several cover it. */
 struct leaf { bool junction; uint32_t id; };
 struct segment { uint8_t first[16], last[16]; struct leaf leaf; };
 
 /* All mitigations that cover the prefix and no longer one that is known, in the order of the routes. */
-struct junction { uint32_t id; struct prefix prefix; uint32_t *unit; size_t n; };
+struct junction {
+	uint32_t id;
+	struct prefix prefix;
+	uint32_t *unit;              /* visited one after the other */
+	size_t n;
+	struct dispatch *by_source;  /* the others, by a look-up of the source; NULL = there are none */
+};
 
 struct dispatch {
 	uint8_t family;

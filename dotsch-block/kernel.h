@@ -21,7 +21,6 @@ struct kernel {
 	struct unit **unit;          /* in the order of their ids */
 	size_t n_units, cap_units;
 	struct dispatch dispatch[HOOKS][2];
-	bool hook_up[HOOKS];
 	/* Of an earlier run. */
 	struct leftover *leftover;
 	size_t n_leftovers, cap_leftovers;

@@ -260,6 +260,7 @@ int plan_make(const struct plan_input *in, const struct plan_policy *policy, str
 		goto no_memory;
 	for (int f = 0; f < 2; f++) {
 		uint8_t family = f ? 6 : 4;
+		p->single[f] = prefixes_all_hosts(&p->source[f]);
 		bool quarantine = p->action.verb == VERB_QUARANTINE;
 		if (!p->target[f].n)
 			continue;

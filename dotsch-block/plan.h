@@ -77,6 +77,7 @@ struct plan {
 	bool forwarded_only;         /* the rule must spare what this machine itself sends */
 	struct action action;
 	struct prefix_list target[2], source[2];     /* IPv4, IPv6; merged */
+	bool single[2];              /* all sources of that family are single addresses */
 	bool any_source;             /* no source was named (a request of the base protocol) */
 	uint8_t (*mac)[6];
 	size_t n_mac;

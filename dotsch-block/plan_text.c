@@ -102,25 +102,21 @@ bool action_stops(const struct action *a)
 	return a->verb == VERB_DROP || a->verb == VERB_REJECT || a->verb == VERB_LIMIT || a->verb == VERB_QUARANTINE;
 }
 
-static bool prefixes_equal(const struct prefix_list *a, const struct prefix_list *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (!prefix_equal(&a->v[i], &b->v[i]))
-			return false;
-	return true;
-}
-
 static bool bytes_equal(const void *a, size_t na, const void *b, size_t nb, size_t each)
 {
 	return na == nb && (!na || !memcmp(a, b, na * each));
 }
 
+/* Both merged, so that the order says nothing; a prefix has no bytes that mean nothing. */
+static bool prefixes_equal(const struct prefix_list *a, const struct prefix_list *b)
+{
+	return bytes_equal(a->v, a->n, b->v, b->n, sizeof *a->v);
+}
+
 bool plan_equal(const struct plan *a, const struct plan *b)
 {
 	for (int f = 0; f < 2; f++)
-		if (!prefixes_equal(&a->target[f], &b->target[f]) || !prefixes_equal(&a->source[f], &b->source[f]))
+		if (!prefixes_equal(&a->target[f], &b->target[f]) || (a->source[f].v != b->source[f].v && !prefixes_equal(&a->source[f], &b->source[f])))
 			return false;
 	for (size_t i = 0; a->n_rules == b->n_rules && i < a->n_rules; i++)
 		if (a->rule[i].family != b->rule[i].family || a->rule[i].mac != b->rule[i].mac || a->rule[i].shape != b->rule[i].shape)

@@ -10,17 +10,9 @@
 #define NFPROTO4 2
 #define NFPROTO6 10
 
-char *route_chain(enum hook hook, uint32_t generation, char out[NFT_NAME_MAX])
-{
-	snprintf(out, NFT_NAME_MAX, "%s_%" PRIu32, hook_name(hook), generation);
-	return out;
-}
-
-char *route_map(enum hook hook, uint32_t generation, int family, char out[NFT_NAME_MAX])
-{
-	snprintf(out, NFT_NAME_MAX, "%s_%" PRIu32 "_ip%u", hook_name(hook), generation, family ? 6u : 4u);
-	return out;
-}
+/* Single addresses stand in a hash, which is faster than the tree of intervals that wider segments need. Each exists only while it holds something. */
+enum kind { KIND_HOSTS, KIND_NETS, KINDS };
+enum field { FIELD_SOURCE, FIELD_TARGET };
 
 /* Where each hook stands: before conntrack where its addresses are not needed; before the firewall's own rules; behind source translation. */
 static const struct { enum nft_hook hook; int priority; } places[HOOKS] = {
@@ -28,32 +20,23 @@ static const struct { enum nft_hook hook; int priority; } places[HOOKS] = {
 	[HOOK_INGRESS] = { NFT_HOOK_INGRESS, -500 },
 };
 
-void route_hook_up(struct nft *n, enum hook hook, uint32_t generation, const char *const *devices, size_t n_devices)
+static enum kind kind_of(const struct segment *g)
 {
-	char chain[NFT_NAME_MAX], map[NFT_NAME_MAX];
-	route_chain(hook, generation, chain);
-	nft_add_base_chain(n, chain, places[hook].hook, places[hook].priority, devices, hook == HOOK_INGRESS ? n_devices : 0);
-	for (int f = 0; f < 2; f++) {
-		struct nft_set_spec spec = { .name = route_map(hook, generation, f, map), .key = f ? NFT_KEY_IPV6 : NFT_KEY_IPV4, .interval = true, .verdict = true };
-		uint8_t family = f ? NFPROTO6 : NFPROTO4;
-		nft_add_set(n, &spec);
-		nft_rule_begin(n, chain);
-		nft_load_meta(n, NFT_LOAD_NFPROTO);
-		nft_cmp(n, true, &family, 1);
-		nft_load_payload(n, NFT_BASE_NETWORK, f ? 24 : 16, f ? 16 : 4);
-		nft_lookup(n, map, true);
-		nft_rule_end(n);
-	}
+	return memcmp(g->first, g->last, sizeof g->first) ? KIND_NETS : KIND_HOSTS;
 }
 
-void route_hook_down(struct nft *n, enum hook hook, uint32_t generation)
+static unsigned kinds_of(const struct dispatch *d)
 {
-	char name[NFT_NAME_MAX];
-	route_chain(hook, generation, name);
-	nft_flush_chain(n, name);
-	nft_del_chain(n, name);
-	for (int f = 0; f < 2; f++)
-		nft_del_set(n, route_map(hook, generation, f, name));
+	unsigned kinds = 0;
+	for (size_t i = 0; i < d->n_segments; i++)
+		kinds |= 1u << kind_of(&d->segment[i]);
+	return kinds;
+}
+
+static char *map_name(const char *base, enum kind kind, char out[NFT_NAME_MAX])
+{
+	snprintf(out, NFT_NAME_MAX, "%s_%s", base, kind == KIND_HOSTS ? "hosts" : "nets");
+	return out;
 }
 
 static char *leaf_name(const struct leaf *l, char out[NFT_NAME_MAX])
@@ -78,20 +61,21 @@ static bool behind(const struct segment *g, unsigned bytes, uint8_t next[16])
 }
 
 /* Segments of a that b has not got as they are. */
-static void segments(struct nft *n, const char *map, bool add, const struct dispatch *a, const struct dispatch *b)
+static void segments(struct nft *n, const char *base, enum kind kind, bool add, const struct dispatch *a, const struct dispatch *b)
 {
 	unsigned bytes = a->family == 6 ? 16 : 4;
-	nft_elems_begin(n, map, add);
+	char map[NFT_NAME_MAX];
+	nft_elems_begin(n, map_name(base, kind, map), add);
 	for (size_t i = 0, k = 0; i < a->n_segments; i++) {
 		const struct segment *g = &a->segment[i];
 		char name[NFT_NAME_MAX];
 		uint8_t next[16];
 		while (k < b->n_segments && memcmp(b->segment[k].first, g->first, 16) < 0)
 			k++;
-		if (k < b->n_segments && segment_equal(&b->segment[k], g))
+		if (kind_of(g) != kind || (k < b->n_segments && segment_equal(&b->segment[k], g)))
 			continue;
 		nft_elem(n, g->first, bytes, 0, add ? leaf_name(&g->leaf, name) : NULL);
-		if (behind(g, bytes, next))
+		if (kind == KIND_NETS && behind(g, bytes, next))
 			nft_elem_end(n, next, bytes);
 	}
 	nft_elems_end(n);
@@ -107,40 +91,130 @@ static void add_jumps(struct nft *n, const char *chain, const uint32_t *unit, si
 	}
 }
 
-/* Junctions of a that b lacks, and those that differ. */
-static void junction_in(struct nft *n, const struct junction *was, const struct junction *is)
+/* One rule for each map there is. */
+static void lookups(struct nft *n, const char *chain, const char *base, enum field field, const struct dispatch *d)
 {
-	char name[NFT_NAME_MAX];
-	leaf_name(&(struct leaf){ true, is->id }, name);
-	if (!was) {
-		nft_add_chain(n, name, NULL);
-		add_jumps(n, name, is->unit, is->n);
-	} else if (was->n <= is->n && !memcmp(was->unit, is->unit, was->n * sizeof *was->unit)) {
-		add_jumps(n, name, is->unit + was->n, is->n - was->n);
-	} else {
-		nft_flush_chain(n, name);
-		add_jumps(n, name, is->unit, is->n);
+	bool six = d->family == 6;
+	uint8_t family = six ? NFPROTO6 : NFPROTO4;
+	unsigned offset = field == FIELD_SOURCE ? (six ? 8 : 12) : six ? 24 : 16, kinds = kinds_of(d);
+	char map[NFT_NAME_MAX];
+	for (int kind = 0; kind < KINDS; kind++) {
+		if (!(kinds & 1u << kind))
+			continue;
+		nft_rule_begin(n, chain);
+		nft_load_meta(n, NFT_LOAD_NFPROTO);
+		nft_cmp(n, true, &family, 1);
+		nft_load_payload(n, NFT_BASE_NETWORK, offset, six ? 16 : 4);
+		nft_lookup(n, map_name(base, (enum kind)kind, map), true);
+		nft_rule_end(n);
 	}
 }
 
-void route_change(struct nft *n, const char *map, const struct dispatch *before, const struct dispatch *after)
+/* The junction at this prefix, in a list sorted by prefix; *at goes on from where it was. */
+static const struct junction *junction_at(const struct dispatch *d, const struct prefix *prefix, size_t *at)
+{
+	while (*at < d->n_junctions && prefix_compare(&d->junction[*at].prefix, prefix) < 0)
+		++*at;
+	return *at < d->n_junctions && prefix_equal(&d->junction[*at].prefix, prefix) ? &d->junction[*at] : NULL;
+}
+
+static void fan_in(struct nft *n, const char *base, const struct dispatch *before, const struct dispatch *after);
+static void fan_out(struct nft *n, const char *base, const struct dispatch *before, const struct dispatch *after);
+static const struct dispatch nothing;
+
+static void junction_in(struct nft *n, const struct junction *was, const struct junction *is)
 {
 	char name[NFT_NAME_MAX];
-	for (size_t i = 0, k = 0; i < after->n_junctions; i++) {
-		while (k < before->n_junctions && prefix_compare(&before->junction[k].prefix, &after->junction[i].prefix) < 0)
-			k++;
-		bool known = k < before->n_junctions && prefix_equal(&before->junction[k].prefix, &after->junction[i].prefix);
-		junction_in(n, known ? &before->junction[k] : NULL, &after->junction[i]);
+	const struct dispatch *before = was && was->by_source ? was->by_source : &nothing, *after = is->by_source ? is->by_source : &nothing;
+	leaf_name(&(struct leaf){ true, is->id }, name);
+	if (!was)
+		nft_add_chain(n, name, NULL);
+	fan_in(n, name, before, after);
+	if (was && kinds_of(before) == kinds_of(after) && was->n <= is->n && (!was->n || !memcmp(was->unit, is->unit, was->n * sizeof *was->unit))) {
+		add_jumps(n, name, is->unit + was->n, is->n - was->n);
+	} else {
+		if (was)
+			nft_flush_chain(n, name);
+		lookups(n, name, name, FIELD_SOURCE, after);
+		add_jumps(n, name, is->unit, is->n);
 	}
-	segments(n, map, false, before, after);
-	segments(n, map, true, after, before);
-	for (size_t i = 0, k = 0; i < before->n_junctions; i++) {
-		while (k < after->n_junctions && prefix_compare(&after->junction[k].prefix, &before->junction[i].prefix) < 0)
-			k++;
-		if (k < after->n_junctions && prefix_equal(&after->junction[k].prefix, &before->junction[i].prefix))
-			continue;
-		leaf_name(&(struct leaf){ true, before->junction[i].id }, name);
-		nft_flush_chain(n, name);
-		nft_del_chain(n, name);
+	fan_out(n, name, before, after);
+}
+
+static void junction_out(struct nft *n, const struct junction *was)
+{
+	char name[NFT_NAME_MAX];
+	leaf_name(&(struct leaf){ true, was->id }, name);
+	nft_flush_chain(n, name);
+	if (was->by_source) {
+		fan_in(n, name, was->by_source, &nothing);
+		fan_out(n, name, was->by_source, &nothing);
 	}
+	nft_del_chain(n, name);
+}
+
+/* Maps and junctions that are new or differ, and then the segments that lead to them. */
+static void fan_in(struct nft *n, const char *base, const struct dispatch *before, const struct dispatch *after)
+{
+	unsigned was = kinds_of(before), is = kinds_of(after);
+	char map[NFT_NAME_MAX];
+	for (size_t i = 0, at = 0; i < after->n_junctions; i++)
+		junction_in(n, junction_at(before, &after->junction[i].prefix, &at), &after->junction[i]);
+	for (int kind = 0; kind < KINDS; kind++)
+		if (is & ~was & 1u << kind)
+			nft_add_set(n, &(struct nft_set_spec){ .name = map_name(base, (enum kind)kind, map), .key = after->family == 6 ? NFT_KEY_IPV6 : NFT_KEY_IPV4,
+			    .interval = kind == KIND_NETS, .verdict = true });
+	for (int kind = 0; kind < KINDS; kind++)
+		segments(n, base, (enum kind)kind, false, before, after);
+	for (int kind = 0; kind < KINDS; kind++)
+		segments(n, base, (enum kind)kind, true, after, before);
+}
+
+/* What nothing leads to any more. */
+static void fan_out(struct nft *n, const char *base, const struct dispatch *before, const struct dispatch *after)
+{
+	unsigned was = kinds_of(before), is = kinds_of(after);
+	char map[NFT_NAME_MAX];
+	for (size_t i = 0, at = 0; i < before->n_junctions; i++)
+		if (!junction_at(after, &before->junction[i].prefix, &at))
+			junction_out(n, &before->junction[i]);
+	for (int kind = 0; kind < KINDS; kind++)
+		if (was & ~is & 1u << kind)
+			nft_del_set(n, map_name(base, (enum kind)kind, map));
+}
+
+void route_hook(struct nft *n, enum hook hook, uint32_t run, const struct dispatch before[2], const struct dispatch after[2], const char *const *devices, size_t n_devices)
+{
+	bool was = before[0].n_segments || before[1].n_segments, is = after[0].n_segments || after[1].n_segments;
+	char chain[NFT_NAME_MAX - 12], base[2][NFT_NAME_MAX];
+	snprintf(chain, sizeof chain, "%.11s_%" PRIu32, hook_name(hook), run % 1000000);
+	for (int f = 0; f < 2; f++) {
+		snprintf(base[f], sizeof base[f], "%s_ip%u", chain, f ? 6u : 4u);
+		fan_in(n, base[f], &before[f], &after[f]);
+	}
+	if (!was && is)
+		nft_add_base_chain(n, chain, places[hook].hook, places[hook].priority, devices, hook == HOOK_INGRESS ? n_devices : 0);
+	if (kinds_of(&before[0]) != kinds_of(&after[0]) || kinds_of(&before[1]) != kinds_of(&after[1])) {
+		if (was)
+			nft_flush_chain(n, chain);
+		for (int f = 0; f < 2; f++)
+			lookups(n, chain, base[f], FIELD_TARGET, &after[f]);
+	}
+	if (was && !is)
+		nft_del_chain(n, chain);
+	for (int f = 0; f < 2; f++)
+		fan_out(n, base[f], &before[f], &after[f]);
+}
+
+static size_t junction_chains(const struct dispatch *d)
+{
+	size_t n = d->n_junctions;
+	for (size_t i = 0; i < d->n_junctions; i++)
+		n += d->junction[i].by_source ? junction_chains(d->junction[i].by_source) : 0;
+	return n;
+}
+
+size_t route_chains(const struct dispatch d[2])
+{
+	return (d[0].n_segments || d[1].n_segments) + junction_chains(&d[0]) + junction_chains(&d[1]);
 }

@@ -7,13 +7,10 @@
 #include "nft.h"
 #include "plan.h"
 
-/* The names of a hook's base chain and maps; generation keeps those of two runs of the program apart. */
-char *route_chain(enum hook hook, uint32_t generation, char out[NFT_NAME_MAX]);
-char *route_map(enum hook hook, uint32_t generation, int family, char out[NFT_NAME_MAX]);
-
-void route_hook_up(struct nft *n, enum hook hook, uint32_t generation, const char *const *devices, size_t n_devices);
-void route_hook_down(struct nft *n, enum hook hook, uint32_t generation);
-/* New junctions and segments go in; then what is no longer wanted goes out. */
-void route_change(struct nft *n, const char *map, const struct dispatch *before, const struct dispatch *after);
+/* Everything of one hook: its base chain, maps and junctions. run keeps the names of two runs of the program apart. What is new goes in first; what before had and
+   after lacks goes out last. Both are of IPv4 and IPv6; a hook without segments has no base chain. */
+void route_hook(struct nft *n, enum hook hook, uint32_t run, const struct dispatch before[2], const struct dispatch after[2], const char *const *devices, size_t n_devices);
+/* How many chains that makes. */
+size_t route_chains(const struct dispatch d[2]);
 
 #endif

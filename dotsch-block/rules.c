@@ -54,7 +54,7 @@ static bool of_family(const struct prefix_list *l, int family, struct prefix_lis
 
 bool rules_bulky(const struct plan *p, int family)
 {
-	return p->source[family].n > BULK_MIN && prefixes_all_hosts(&p->source[family]);
+	return p->source[family].n > BULK_MIN && p->single[family];
 }
 
 void rules_add_sources(struct nft *n, uint32_t id, const struct plan *p, int family, bool set, size_t from, size_t count)
@@ -63,7 +63,7 @@ void rules_add_sources(struct nft *n, uint32_t id, const struct plan *p, int fam
 	const struct prefix_list *l = &p->source[family];
 	unit_name(id, source_suffix[family], name);
 	/* A hash of fixed size is faster; a long list gets room to grow by half. */
-	struct nft_set_spec spec = { .name = name, .key = family ? NFT_KEY_IPV6 : NFT_KEY_IPV4, .interval = !prefixes_all_hosts(l), .size = (uint32_t)(l->n + l->n / 2) };
+	struct nft_set_spec spec = { .name = name, .key = family ? NFT_KEY_IPV6 : NFT_KEY_IPV4, .interval = !p->single[family], .size = (uint32_t)(l->n + l->n / 2) };
 	if (set && !rules_bulky(p, family))
 		spec.size = 0;
 	if (set)
@@ -400,11 +400,34 @@ void rules_renew(struct nft *n, uint32_t id, const struct plan *p, uint64_t time
 	}
 }
 
-/* Elements of a that b lacks; both are sorted. */
-static void difference(struct nft *n, const char *set, bool add, const struct prefix_list *a, const struct prefix_list *b)
+/* How many entries two long lists begin with alike; compared by blocks, since nearly all of them are. */
+static size_t alike(const struct prefix_list *a, const struct prefix_list *b)
+{
+	enum { BLOCK = 512 };
+	size_t least = a->n < b->n ? a->n : b->n, i = 0;
+	while (i + BLOCK <= least && !memcmp(&a->v[i], &b->v[i], BLOCK * sizeof *a->v))
+		i += BLOCK;
+	while (i < least && !memcmp(&a->v[i], &b->v[i], sizeof *a->v))
+		i++;
+	return i;
+}
+
+static size_t alike_at_the_end(const struct prefix_list *a, const struct prefix_list *b, size_t most)
+{
+	enum { BLOCK = 512 };
+	size_t i = 0;
+	while (i + BLOCK <= most && !memcmp(&a->v[a->n - i - BLOCK], &b->v[b->n - i - BLOCK], BLOCK * sizeof *a->v))
+		i += BLOCK;
+	while (i < most && !memcmp(&a->v[a->n - i - 1], &b->v[b->n - i - 1], sizeof *a->v))
+		i++;
+	return i;
+}
+
+/* Elements of a that b lacks; both are sorted, and begin and end alike but for the middle. */
+static void difference(struct nft *n, const char *set, bool add, const struct prefix_list *a, const struct prefix_list *b, size_t head, size_t tail)
 {
 	nft_elems_begin(n, set, add);
-	for (size_t i = 0, k = 0; i < a->n; i++) {
+	for (size_t i = head, k = head; i + tail < a->n; i++) {
 		while (k < b->n && prefix_compare(&b->v[k], &a->v[i]) < 0)
 			k++;
 		if (k == b->n || !prefix_equal(&b->v[k], &a->v[i]))
@@ -418,15 +441,17 @@ bool rules_change_sources(struct nft *n, uint32_t id, const struct plan *from, c
 	char name[NFT_NAME_MAX];
 	for (int f = 0; f < 2; f++) {
 		const struct prefix_list *a = &from->source[f], *b = &to->source[f];
-		if (!a->n != !b->n || !prefixes_all_hosts(a) || !prefixes_all_hosts(b) || (rules_bulky(from, f) && b->n > a->n + a->n / 4))
+		if (!a->n != !b->n || !from->single[f] || !to->single[f] || (rules_bulky(from, f) && b->n > a->n + a->n / 4))
 			return false;
 	}
 	for (int f = 0; f < 2; f++) {
 		if (!uses(from, f, false))
 			continue;
 		unit_name(id, source_suffix[f], name);
-		difference(n, name, false, &from->source[f], &to->source[f]);
-		difference(n, name, true, &to->source[f], &from->source[f]);
+		const struct prefix_list *a = &from->source[f], *b = &to->source[f];
+		size_t head = alike(a, b), tail = alike_at_the_end(a, b, (a->n < b->n ? a->n : b->n) - head);
+		difference(n, name, false, a, b, head, tail);
+		difference(n, name, true, b, a, head, tail);
 	}
 	return true;
 }

@@ -292,8 +292,8 @@ static void count_chain(void *arg, const char *name, uint32_t rules, const char 
 	struct census *c = arg;
 	(void)name, (void)comment;
 	c->chains++;
-	/* A base chain has its two look-ups; a mitigation's own has a rule and is led to. */
-	if (rules < 2 && (base || *name == 'm'))
+	/* A base chain has a look-up; a mitigation's own has a rule and is led to. */
+	if (rules < (base ? 1 : *name == 'm' ? 2 : 0))
 		c->bare = true;
 }
 
@@ -305,6 +305,6 @@ bool kernel_intact(struct kernel *k)
 	if (nft_get_table(k->nft, &info, NULL) < 0 || info.handle != k->handle || nft_dump_chains(k->nft, count_chain, &c, NULL) < 0)
 		return false;
 	for (int h = 0; h < HOOKS; h++)
-		want += k->hook_up[h] + k->dispatch[h][0].n_junctions + k->dispatch[h][1].n_junctions;
+		want += route_chains(k->dispatch[h]);
 	return !c.bare && c.chains >= want;
 }

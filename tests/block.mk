@@ -18,3 +18,10 @@ tests_system_block_packets_LDADD = $(DOTS_LIBS) $(BASE_LIBS)
 BLOCK_SYSTEM_TESTS = tests/system/block-fields.sh tests/system/block-life.sh tests/system/block-random.sh
 TESTS += $(BLOCK_SYSTEM_TESTS)
 EXTRA_DIST += tests/system/block-lab.sh $(BLOCK_SYSTEM_TESTS)
+
+# Run by `make bench`.
+EXTRA_PROGRAMS += tests/bench/bench_block
+tests_bench_bench_block_SOURCES = tests/bench/bench_block.c
+tests_bench_bench_block_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) -I$(top_srcdir)/dotsch-block
+tests_bench_bench_block_LDADD = $(BLOCK_LIBS)
+EXTRA_DIST += tests/bench/bench_block.sh

@@ -24,7 +24,7 @@ block_lab_up() {
 block_start() {
 	rm -f $LAB/in $LAB/out && mkfifo $LAB/in && : >$LAB/out
 	# shellcheck disable=SC2086 # empty or a wrapper such as valgrind with its options
-	at router ${BLOCK_WRAPPER:-} "$block" "$@" <$LAB/in >$LAB/out 2>>$LAB/log &
+	nsenter --net=/run/netns/router -- ${BLOCK_WRAPPER:-} "$block" "$@" <$LAB/in >$LAB/out 2>>$LAB/log &
 	block_pid=$!
 	exec 7>$LAB/in
 	wait_for 10 grep -q '"want":true' $LAB/out

@@ -25,7 +25,7 @@ static void make(uint8_t family, const char *const *texts, size_t n, const struc
 	struct route r[16];
 	for (size_t i = 0; i < n; i++) {
 		add(&l[i], texts[i]);
-		r[i] = (struct route){ (uint32_t)i + 1, &l[i] };
+		r[i] = (struct route){ .unit = (uint32_t)i + 1, .by = &l[i] };
 	}
 	assert_int_equal(dispatch_make(family, r, n, before, last, out), 0);
 	for (size_t i = 0; i < n; i++)
@@ -85,6 +85,37 @@ static void the_whole_space(void **state)
 	dispatch_free(&d);
 }
 
+/* Many mitigations of one target: by their sources, where those tell them apart. */
+static void one_target_for_many(void **state)
+{
+	(void)state;
+	struct prefix_list target = { 0 }, source[20] = { 0 };
+	struct route r[20];
+	struct dispatch d, e;
+	uint32_t last = 0;
+	char text[PREFIX_TEXT_MAX];
+	add(&target, "203.0.113.9/32");
+	for (size_t i = 0; i < 20; i++) {
+		snprintf(text, sizeof text, "198.51.100.%zu", i / 2);
+		add(&source[i], text);
+		r[i] = (struct route){ .unit = (uint32_t)i + 1, .by = &target, .then = i == 3 ? NULL : &source[i] };
+	}
+	assert_int_equal(dispatch_make(4, r, LINEAR_MAX, NULL, &last, &d), 0);
+	expect(&d, "203.0.113.9-203.0.113.9 d1\nd1: m1 m2 m3 m4 m5 m6 m7 m8 m9 m10 m11 m12 m13 m14 m15 m16\n");
+	assert_int_equal(dispatch_make(4, r, 20, &d, &last, &e), 0);
+	assert_int_equal(e.n_junctions, 1);
+	assert_int_equal(e.junction[0].id, 1);
+	assert_int_equal(e.junction[0].n, 1);
+	assert_int_equal(e.junction[0].unit[0], 4);
+	assert_int_equal(e.junction[0].by_source->n_segments, 10);
+	assert_int_equal(e.junction[0].by_source->n_junctions, 9);
+	dispatch_free(&d);
+	dispatch_free(&e);
+	prefix_list_free(&target);
+	for (size_t i = 0; i < 20; i++)
+		prefix_list_free(&source[i]);
+}
+
 /* Random prefixes: every address leads to exactly the units that contain it. */
 static void against_a_plain_search(void **state)
 {
@@ -102,7 +133,7 @@ static void against_a_plain_search(void **state)
 				prefix_list_add(&l[i], &p);
 			}
 			prefixes_merge(&l[i]);
-			r[i] = (struct route){ (uint32_t)i + 1, &l[i] };
+			r[i] = (struct route){ .unit = (uint32_t)i + 1, .by = &l[i] };
 		}
 		assert_int_equal(dispatch_make(4, r, 12, NULL, &last, &d), 0);
 		for (unsigned x = 0; x < 1024; x++) {
@@ -159,7 +190,7 @@ static void merging(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nested_and_repeated), cmocka_unit_test(the_whole_space), cmocka_unit_test(against_a_plain_search), cmocka_unit_test(merging),
+		cmocka_unit_test(nested_and_repeated), cmocka_unit_test(the_whole_space), cmocka_unit_test(one_target_for_many), cmocka_unit_test(against_a_plain_search), cmocka_unit_test(merging),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
