@@ -34,7 +34,7 @@ static bool grow(struct intern *in)
 		in->items = items;
 		in->cap = cap;
 	}
-	if ((size_t)in->n * 4 < in->n_slots * 3)
+	if ((size_t)in->n * 2 < in->n_slots)
 		return true;
 	size_t n_slots = in->n_slots ? in->n_slots * 2 : 128;
 	uint32_t *slots = calloc(n_slots, sizeof *slots);

@@ -79,7 +79,7 @@ static void open_object(struct nat_json *p, enum nat_key key)
 {
 	switch (key) {
 	case KEY_ROOT:
-		p->event = (struct event){ .m.proto = PROTO_ANY, .m.is_event = true, .m.lifetime = UINT32_MAX };
+		p->event = (struct event){ .m.proto = PROTO_ANY, .m.is_event = true, .m.has_lifetime = true, .m.lifetime = UINT32_MAX };
 		break;
 	case KEY_INSTANCE:
 		open_instance(p, strcmp(p->stack[p->depth - 1].name, "instance") ? NAT_SOFTWIRE : NAT_UNKNOWN);

@@ -39,6 +39,12 @@ static bool has_hosts(const struct envelope *e)
 	return json_array_size(json_object_get(e->json, "hosts")) > 0;
 }
 
+static bool is_sure(const struct envelope *e)
+{
+	const char *certainty = json_string_value(json_object_get(e->json, "certainty"));
+	return has_hosts(e) && certainty && (!strcmp(certainty, certainty_name(CERTAINTY_EXACT)) || !strcmp(certainty, certainty_name(CERTAINTY_LIKELY)));
+}
+
 static bool on_mitigate(void *arg, struct envelope *e, rewrite_emit_fn *emit, void *emit_arg)
 {
 	struct router *r = arg;
@@ -46,7 +52,7 @@ static bool on_mitigate(void *arg, struct envelope *e, rewrite_emit_fn *emit, vo
 	json_t *hosts, *certainty;
 	if (e->body.kind != BODY_MITIGATION_SCOPE || e->body.n_scope != 1)
 		return false;
-	if (has_hosts(e)) {
+	if (is_sure(e)) {
 		keep_put(r->keep, e, json_object_get(e->json, "hosts"), json_object_get(e->json, "certainty"), keep_until(e));
 		return false;
 	}
@@ -64,6 +70,8 @@ static bool on_mitigate(void *arg, struct envelope *e, rewrite_emit_fn *emit, vo
 		r->found.n = 0;
 		r->found.certainty = CERTAINTY_NONE;
 	}
+	if (r->found.certainty < CERTAINTY_LIKELY && has_hosts(e))       /* no better than what the line has: the hosts that were in doubt stay listed */
+		return false;
 	hosts = hosts_json(&r->found, r->leases);
 	certainty = json_string(certainty_name(r->found.certainty));
 	if (r->found.certainty >= CERTAINTY_LIKELY)

@@ -115,7 +115,10 @@ static bool match_addr(const struct table *t, uint32_t addr, int proto, bool who
 		bool icmp = is_icmp(proto) && (is_icmp(group->proto) || group->proto == PROTO_ANY);
 		if (proto >= 0 && group->proto != PROTO_ANY && group->proto != proto && !icmp)
 			continue;
-		if (!match_group(t, group, whole || icmp || is_icmp(group->proto), lo, hi, fn, arg))
+		/* Whoever names a port does not mean ICMP. */
+		if (proto < 0 && !whole && is_icmp(group->proto))
+			continue;
+		if (!match_group(t, group, whole || icmp, lo, hi, fn, arg))
 			return false;
 	}
 	return true;
