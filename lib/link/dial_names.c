@@ -10,7 +10,7 @@
 
 #define SOCKETS_MAX 16           /* of one resolution: UDP and TCP to a few servers */
 #define QUERY_MS 2000
-#define QUERY_TRIES 3
+#define QUERY_TRIES 2
 #define ADDRESSES_MAX 16         /* of one name; a dialler tries them one by one */
 
 struct watch { struct loop_fd fd; struct names *names; };
