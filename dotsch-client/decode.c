@@ -49,6 +49,19 @@ static int validate_put(const struct body *body, bool call_home, struct reason *
 	return validate_request(&body->scope[0], &rules, why);
 }
 
+/* Something that only a server says; without it a body that is no right request is a wrong request. */
+static bool is_answer(const struct body *body)
+{
+	if (body->kind != BODY_MITIGATION_SCOPE)
+		return true;
+	for (size_t i = 0; i < body->n_scope; i++) {
+		const struct mitigation *m = &body->scope[i];
+		if (!m->has_mid && !m->has_start && !m->status && !m->has_conflict && !m->has_counters)
+			return false;
+	}
+	return true;
+}
+
 /* A body alone does not say which way it goes: as a request first, as an answer when it is none. */
 static bool put_body(json_t *out, const uint8_t *data, size_t len, int direction, bool is_put, bool call_home)
 {
@@ -56,7 +69,7 @@ static bool put_body(json_t *out, const uint8_t *data, size_t len, int direction
 	struct reason why = { 0 }, second;
 	int result = dots_cbor_decode(data, len, direction == BODY_RESPONSE ? BODY_RESPONSE : BODY_REQUEST, &body, &why);
 	bool request = direction != BODY_RESPONSE;
-	if (result < 0 && direction < 0 && dots_cbor_decode(data, len, BODY_RESPONSE, &body, &second) == 0) {
+	if (result < 0 && direction < 0 && dots_cbor_decode(data, len, BODY_RESPONSE, &body, &second) == 0 && is_answer(&body)) {
 		result = 0;
 		request = false;
 	}
@@ -64,7 +77,6 @@ static bool put_body(json_t *out, const uint8_t *data, size_t len, int direction
 		dots_json_write(&body, out);
 		if (request && is_put)
 			result = validate_put(&body, call_home, &why);
-		/* An answer names the mid it is about; without one it may still be a request, and then a wrong one. */
 	}
 	body_free(&body);
 	if (result < 0)
