@@ -117,7 +117,7 @@ static uint32_t hash_folded(const char *text)
 {
 	char low[NAME_MAX_BYTES + 1];
 	size_t n = 0;
-	for (; text[n] && n < sizeof low; n++)
+	for (; n < sizeof low && text[n]; n++)
 		low[n] = (char)tolower((unsigned char)text[n]);
 	return slots_hash(low, n);
 }
