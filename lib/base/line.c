@@ -13,6 +13,8 @@
 #include "base/limits.h"
 #include "base/when.h"
 
+/* A pipe takes no more at once; checkers of memory look through all that is offered. */
+#define WRITE_CHUNK ((size_t)1 << 20)
 #define READ_CHUNK ((size_t)64 << 10)
 
 struct line_in {
@@ -229,7 +231,8 @@ static void out_fail(struct line_out *out, int error)
 static void out_push(struct line_out *out)
 {
 	while (out->sent < out->buf.len) {
-		ssize_t n = write(out->raw_fd, out->buf.data + out->sent, out->buf.len - out->sent);
+		size_t left = out->buf.len - out->sent;
+		ssize_t n = write(out->raw_fd, out->buf.data + out->sent, left < WRITE_CHUNK ? left : WRITE_CHUNK);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
