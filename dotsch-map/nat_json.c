@@ -308,22 +308,35 @@ static int on_key(void *ctx, const unsigned char *name, size_t len)
 	return 1;
 }
 
+/* 1: the value is one of ours; 0: refused; -1: it means nothing. Lists hold objects, but for those of members that are not ours. */
+static int is_ours(struct nat_json *p)
+{
+	if (p->skip || p->key == KEY_UNKNOWN || !p->depth)
+		return -1;
+	if (!p->stack[p->depth - 1].array)
+		return 1;
+	return p->key == KEY_ROOT ? -1 : nat_refuse(p, "an object belongs here, not a bare value");
+}
+
 static int on_string(void *ctx, const unsigned char *value, size_t len)
 {
 	struct nat_json *p = ctx;
-	return p->skip || p->key == KEY_UNKNOWN ? 1 : nat_text(p, (const char *)value, len);
+	int ours = is_ours(p);
+	return ours > 0 ? nat_text(p, (const char *)value, len) : -ours;
 }
 
 static int on_number(void *ctx, const char *text, size_t len)
 {
 	struct nat_json *p = ctx;
-	return p->skip || p->key == KEY_UNKNOWN ? 1 : nat_number(p, text, len);
+	int ours = is_ours(p);
+	return ours > 0 ? nat_number(p, text, len) : -ours;
 }
 
 static int on_boolean(void *ctx, int value)
 {
 	struct nat_json *p = ctx;
-	return p->skip || p->key == KEY_UNKNOWN ? 1 : nat_boolean(p, value);
+	int ours = is_ours(p);
+	return ours > 0 ? nat_boolean(p, value) : -ours;
 }
 
 static const yajl_callbacks callbacks = {

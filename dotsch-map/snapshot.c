@@ -86,8 +86,7 @@ static int fill(const struct table *t, int fd)
 		if (h.counts[s])
 			memcpy(map + offsets[s], parts[s], h.counts[s] * table_record((enum section)s));
 	memcpy(map, &h, sizeof h);
-	h.checksum = checksum(map + 16, h.size - 16);
-	memcpy(map, &h, sizeof h);
+	snapshot_seal(map, h.size);
 	int status = msync(map, h.size, MS_SYNC);
 	munmap(map, h.size);
 	return status < 0 ? -1 : fsync(fd);
@@ -161,6 +160,12 @@ static bool consistent_rules(const struct table *t)
 			return false;
 	}
 	return true;
+}
+
+void snapshot_seal(void *data, size_t len)
+{
+	uint64_t sum = checksum((const uint8_t *)data + 16, len - 16);
+	memcpy((uint8_t *)data + 8, &sum, sizeof sum);
 }
 
 struct table *snapshot_parse(const void *data, size_t len, struct reason *why)

@@ -12,5 +12,7 @@ int snapshot_write(const struct table *t, const char *path, struct reason *why);
 struct table *snapshot_open(const char *path, struct reason *why);
 /* The same for bytes in memory (aligned to eight), which must outlive the table. */
 struct table *snapshot_parse(const void *data, size_t len, struct reason *why);
+/* Writes the checksum into bytes that are otherwise complete; len >= 16. */
+void snapshot_seal(void *data, size_t len);
 
 #endif

@@ -1,8 +1,9 @@
 # Tests of map.
-MAP_TESTS = tests/unit/test_map tests/unit/test_map_oracle
-MAP_SYSTEM_TESTS = tests/system/map-nat.sh
-check_PROGRAMS += $(MAP_TESTS)
-TESTS += $(MAP_TESTS) $(MAP_SYSTEM_TESTS)
+MAP_TESTS = tests/unit/test_map tests/unit/test_map_oracle tests/unit/test_map_rules
+MAP_SYSTEM_TESTS = tests/system/map-filter.sh tests/system/map-nat.sh
+MAP_FUZZ = tests/fuzz/fuzz_nat tests/fuzz/fuzz_snapshot
+check_PROGRAMS += $(MAP_TESTS) $(MAP_FUZZ)
+TESTS += $(MAP_TESTS) $(MAP_FUZZ) $(MAP_SYSTEM_TESTS)
 EXTRA_DIST += $(MAP_SYSTEM_TESTS) tests/golden/map-nat.json tests/golden/map-softwire.json tests/golden/map-rules.json tests/golden/map-events.jsonl \
 	tests/golden/map-cases.jsonl
 tests_unit_test_map_SOURCES = tests/unit/test_map.c tests/unit/map_case.c tests/unit/map_case.h
@@ -13,3 +14,18 @@ tests_unit_test_map_oracle_SOURCES = tests/unit/test_map_oracle.c tests/unit/map
 tests_unit_test_map_oracle_CPPFLAGS = $(MAP_CPPFLAGS)
 tests_unit_test_map_oracle_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_map_oracle_LDADD = $(MAP_LIBS) $(CMOCKA_LIBS)
+tests_fuzz_fuzz_nat_SOURCES = tests/fuzz/fuzz_nat.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_nat_CPPFLAGS = $(MAP_CPPFLAGS)
+tests_fuzz_fuzz_nat_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_nat_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_nat_LDADD = $(MAP_LIBS)
+tests_fuzz_fuzz_snapshot_SOURCES = tests/fuzz/fuzz_snapshot.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_snapshot_CPPFLAGS = $(MAP_CPPFLAGS)
+tests_fuzz_fuzz_snapshot_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_snapshot_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_snapshot_LDADD = $(MAP_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/nat tests/fuzz/corpus/snapshot
+tests_unit_test_map_rules_SOURCES = tests/unit/test_map_rules.c
+tests_unit_test_map_rules_CPPFLAGS = $(MAP_CPPFLAGS)
+tests_unit_test_map_rules_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_map_rules_LDADD = $(MAP_LIBS) $(CMOCKA_LIBS)

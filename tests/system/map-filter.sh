@@ -1,0 +1,118 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# dotsch-map as a filter: what passes byte for byte, the order, a reader that waits, bad lines, tables that change while it runs, and the command line.
+set -u
+. "${top_srcdir:-.}/tests/tap.sh"
+command -v jq >/dev/null || skip_all 'jq is not installed'
+map=${top_builddir:-.}/dotsch-map/dotsch-map
+golden=${top_srcdir:-.}/tests/golden
+work=$(mktemp -d)
+filter=
+trap '[ -z "$filter" ] || kill "$filter" 2>/dev/null; rm -rf "$work"' EXIT
+now=2026-11-22T10:30:00Z
+nat="--captured $now --nat $golden/map-nat.json"
+
+# request REF PORT
+request() {
+	printf '{"type":"mitigate","attack-time":"%s","ref":"%s","x-own":{"a":[1, 2]},"ietf-dots-signal-channel:mitigation-scope":{"scope":[{"target-prefix":["203.0.113.9/32"],"target-protocol":[17],"lifetime":60,' $now "$1"
+	printf '"x-inner":1,"ietf-dots-call-home:source-prefix":["198.51.100.5/32"],"ietf-dots-call-home:source-port-range":[{"lower-port":%s}]}]}}\n' "$2"
+}
+
+# What is not a request passes byte for byte, in order; a bad line is answered in its place.
+{
+	printf '%s\n' '{ "type" : "x-unknown",  "n": 1e2 }' '{"type":"status","peer":"isp","cuid":"c","mid":1,"status":"attack-stopped" }' '{"type":"withdraw" ,"ref":"a"}' \
+		'{"type":"sync","want":true}' '{"type":"error","reason":"not ours"}' 'no json' '{"type":"x","type":"y"}'
+	request one 20480
+	printf '%s' '{"type":"x-last","without":"newline"}'
+} >"$work/in"
+# shellcheck disable=SC2086 # several words
+timeout 20 "$map" $nat <"$work/in" >"$work/out"
+is $? 0 'the end of the input ends it with 0'
+is "$(sed -n 1,5p "$work/out")" "$(sed -n 1,5p "$work/in")" 'other lines pass byte for byte'
+is "$(sed -n 9p "$work/out")" "$(sed -n 9p "$work/in")" 'also the last one, without a newline'
+is "$(sed -n '6p;7p' "$work/out" | jq -r .type | tr '\n' ' ')" 'error error ' 'a bad line is answered, and the next is read'
+is "$(sed -n 8p "$work/out" | jq -c '[.ref, ."x-own", ."ietf-dots-signal-channel:mitigation-scope".scope[0]."x-inner"]')" '["one",{"a":[1,2]},1]' 'unknown members of a request stay'
+is "$(sed -n 8p "$work/out" | jq -r 'keys_unsorted[0:2] | join(" ")')" 'type time' 'type and time stand first'
+
+# A reader that does not read: nothing is lost, and the filter waits instead of growing.
+i=0
+while [ $i -lt 20000 ]; do
+	i=$((i + 1))
+	request $i 20480
+done >"$work/many"
+mkfifo "$work/slow"
+# shellcheck disable=SC2086
+"$map" $nat <"$work/many" >"$work/slow" &
+filter=$!
+exec 3<"$work/slow"
+idle() { grep -q '^State:.S' "/proc/$filter/status" && [ "$(awk '/^pos:/ { print $2 }' "/proc/$filter/fdinfo/0")" -gt 0 ]; }
+wait_for 10 idle
+read_so_far=$(awk '/^pos:/ { print $2 }' "/proc/$filter/fdinfo/0")
+ok "$([ "$read_so_far" -gt 0 ] && [ "$read_so_far" -lt $(($(wc -c <"$work/many") / 2)) ]; echo $?)" 'back-pressure: while nobody reads, no more is taken in'
+timeout 60 cat <&3 >"$work/drained"
+exec 3<&-
+wait "$filter"
+filter=
+is "$(jq -r .ref "$work/drained" | cksum)" "$(jq -r .ref "$work/many" | cksum)" 'and every line comes out, in order'
+
+# A reader that goes away ends it.
+# shellcheck disable=SC2086
+timeout 60 "$map" $nat <"$work/many" 2>"$work/err" | head -n 1 >/dev/null
+like "$(cat "$work/err")" 'standard output' 'a reader that goes away is told'
+
+# --follow and SIGHUP: a new table is taken up at once and whole; one that is cut short is refused, and the old one stays.
+sed 's/100\.64\.8\.21/100.64.8.22/' "$golden/map-nat.json" >"$work/second.json"
+head -c 700 "$golden/map-nat.json" >"$work/cut.json"
+"$map" -q compile --captured $now --nat "$golden/map-nat.json" -o "$work/table.snap"
+ok $? 'compile'
+is "$(stat -c %a "$work/table.snap")" 600 'a snapshot is readable by its owner only'
+mkfifo "$work/lines"
+"$map" --follow --snapshot "$work/table.snap" <"$work/lines" >"$work/followed" 2>"$work/log" &
+filter=$!
+exec 4>"$work/lines"
+answers() { [ "$(grep -c . "$work/followed")" -ge "$1" ]; }
+said() { [ "$(grep -c "$1" "$work/log")" -ge "$2" ]; }
+source_of() { sed -n "$1p" "$work/followed" | jq -r '."ietf-dots-signal-channel:mitigation-scope".scope[0]."ietf-dots-call-home:source-prefix"[0]'; }
+request a 20480 >&4
+wait_for 10 answers 1
+is "$(source_of 1)" 100.64.8.21/32 'the first table'
+"$map" -q compile --captured $now --nat "$work/second.json" -o "$work/table.snap"
+wait_for 10 said 'read anew' 1
+request b 20480 >&4
+wait_for 10 answers 2
+is "$(source_of 2)" 100.64.8.22/32 '--follow: the second table'
+head -c 500 "$work/table.snap" >"$work/table.new"
+mv "$work/table.new" "$work/table.snap"
+wait_for 10 said 'stay in use' 1
+request c 20480 >&4
+wait_for 10 answers 3
+is "$(source_of 3)" 100.64.8.22/32 'a damaged table is refused, the old one stays'
+"$map" -q compile --captured $now --nat "$golden/map-nat.json" -o "$work/table.snap"
+wait_for 10 said 'read anew' 2
+kill -HUP "$filter"
+wait_for 10 said 'read anew' 3
+ok $? 'SIGHUP reads the tables anew'
+request d 20480 >&4
+wait_for 10 answers 4
+is "$(source_of 4)" 100.64.8.21/32 'and takes them up'
+exec 4>&-
+wait "$filter"
+filter=
+
+# Tables that are refused at the start, and command lines.
+timeout 10 "$map" --nat "$work/cut.json" </dev/null >/dev/null 2>"$work/err"
+is $? 111 'a table that is cut short is refused at the start'
+like "$(cat "$work/err")" 'cut short at byte 700, in /nat/instances/instance\[1\]/mapping-table/mapping-entry' 'with byte offset and path'
+for line in '' '--nat a --conntrack' '--nat -' 'export' 'compile --nat a' 'lookup 1.2.3.4' '--nat a --max-hosts 0' '--captured noon --nat a' '--direct 1.2.3 --nat a' 'frobnicate'; do
+	# shellcheck disable=SC2086
+	timeout 10 "$map" $line </dev/null >/dev/null 2>&1
+	is $? 100 "usage: dotsch-map $line"
+done
+timeout 10 "$map" -q lookup --captured $now --attack-time $now --nat "$golden/map-nat.json" 198.51.100.5:20480/udp >/dev/null
+is $? 0 'lookup: found is 0'
+timeout 10 "$map" -q lookup --nat "$golden/map-nat.json" 198.51.100.5:1/udp >/dev/null
+is $? 1 'lookup: not found is 1'
+is "$(timeout 10 "$map" -q lookup --nat - 198.51.100.6:30001 <"$golden/map-nat.json" | jq -r '.found[0]."source-prefix"')" 100.64.9.0/32 'lookup reads a table from a pipe'
+
+is "$(ldd "$map" | grep -cE 'coap|gnutls|cbor')" 0 'neither libcoap, GnuTLS nor libcbor is linked'
+done_testing
