@@ -98,7 +98,7 @@ static int find(struct command *c, struct reason *why)
 {
 	if (!c->has_mid)
 		return reason_set(why, REASON_BAD_REQUEST, "mid", "", "missing: which mitigation?");
-	table_each(&server_core(c->server)->table, find_one, c);
+	ledger_each(&server_core(c->server)->ledger, find_one, c);
 	if (c->n_found == 0)
 		return reason_set(why, REASON_BAD_REQUEST, "mid", "", "no such mitigation: %u", c->mid);
 	if (c->n_found > 1)
@@ -175,7 +175,7 @@ static int dispatch(struct command *c, const char *type, struct reason *why)
 {
 	if (strcmp(type, "show") == 0 || strcmp(type, "pending") == 0) {
 		c->pending_only = *type == 'p';
-		table_each(&server_core(c->server)->table, show_one, c);
+		ledger_each(&server_core(c->server)->ledger, show_one, c);
 	} else if (strcmp(type, "decision") == 0) {
 		return decide(c, why);
 	} else if (strcmp(type, "withdraw") == 0) {

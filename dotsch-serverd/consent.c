@@ -96,7 +96,7 @@ bool consent_accept(struct core *core, struct record *r, const char *host, const
 	if (r->life.start == 0)
 		r->life.start = (uint64_t)(at.wall / 1000);
 	r->life.due = r->life.expires;
-	table_changed(&core->table, r);
+	ledger_changed(&core->ledger, r);
 	outcome_line(o, emit_mitigate(r, at.now));
 	audit_note(o, r, "accepted", who != NULL ? who : "policy", host);
 	return outcome_changed(o, r, &before) == 0;
@@ -117,7 +117,7 @@ bool consent_reject(struct core *core, struct record *r, const char *note, const
 	r->life.due = at.now + (core->settings->rejected_s + REJECTED_KEPT_S) * INT64_C(1000);
 	if (note != NULL)
 		snprintf(r->note, sizeof(r->note), "%s", note);
-	table_changed(&core->table, r);
+	ledger_changed(&core->ledger, r);
 	audit_note(o, r, "rejected", who != NULL ? who : "policy", note);
 	return outcome_changed(o, r, &before) == 0;
 }

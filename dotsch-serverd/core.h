@@ -5,13 +5,13 @@
 
 #include "outcome.h"
 #include "settings.h"
-#include "table.h"
+#include "ledger.h"
 
 #define RETRY_BUSY_S 30              /* Max-Age of a 5.03 for want of room */
 
 struct core {
 	const struct settings *settings;
-	struct table table;
+	struct ledger ledger;
 	struct prefix_list guarded;          /* peers of the signal channel and resolvers: a target that covers one is never `auto` */
 	/* True while the ring takes more lines; NULL = always. */
 	bool (*room)(void *arg);

@@ -3,7 +3,7 @@
 #ifndef SERVERD_EMIT_H
 #define SERVERD_EMIT_H
 
-#include "table.h"
+#include "ledger.h"
 
 /* Each returns a new reference. */
 json_t *emit_mitigate(const struct record *r, int64_t now);

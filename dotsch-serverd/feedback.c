@@ -22,7 +22,7 @@ static struct record *subject(struct core *core, const struct envelope *e, struc
 		reason_set(why, REASON_BAD_REQUEST, missing, "", "missing: a %s line names peer, cuid and mid", e->type_name);
 		return NULL;
 	}
-	return table_find(&core->table, e->peer, e->cuid, e->mid);
+	return ledger_find(&core->ledger, e->peer, e->cuid, e->mid);
 }
 
 /* What the map found out about the device: kept for the owner, and given back with every refresh. */
@@ -131,7 +131,7 @@ void feedback_sync(struct core *core, struct moment at, struct outcome *o)
 	struct sync s = { at, o };
 
 	outcome_line(o, emit_sync("begin"));
-	table_each(&core->table, sync_one, &s);
+	ledger_each(&core->ledger, sync_one, &s);
 	outcome_line(o, emit_sync("end"));
 }
 

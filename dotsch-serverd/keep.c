@@ -41,7 +41,7 @@ bool keep_wanted(const struct outcome *o)
 
 static struct store_value when(int64_t boot, struct moment at)
 {
-	return boot == TABLE_NEVER ? (struct store_value){ .type = STORE_NULL } : store_int(at.wall + (boot - at.now));
+	return boot == LEDGER_NEVER ? (struct store_value){ .type = STORE_NULL } : store_int(at.wall + (boot - at.now));
 }
 
 static void save(struct store_txn *t, const struct record *r, struct moment at)
@@ -109,7 +109,7 @@ static int64_t boot_time(const struct store_row *row, int column, const struct l
 	int64_t left;
 
 	if (store_is_null(row, column))
-		return TABLE_NEVER;
+		return LEDGER_NEVER;
 	left = store_column_int(row, column) - l->at.wall;
 	if (left > longest_s * 1000)
 		left = longest_s * 1000;
@@ -168,8 +168,8 @@ static void load_row(void *arg, const struct store_row *row)
 		return;
 	}
 	r = read_record(row, l);
-	c = table_client(&l->core->table, store_column_text(row, PROVIDER), store_column_text(row, CUID), true);
-	if (r == NULL || c == NULL || client_find(c, r->m.mid) != NULL || table_insert(&l->core->table, c, r) != 0) {
+	c = ledger_client(&l->core->ledger, store_column_text(row, PROVIDER), store_column_text(row, CUID), true);
+	if (r == NULL || c == NULL || client_find(c, r->m.mid) != NULL || ledger_insert(&l->core->ledger, c, r) != 0) {
 		record_free(r);
 		l->bad++;
 		return;

@@ -23,7 +23,7 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/settings.c %D%/settings.h \
 	%D%/show.c %D%/show.h \
 	%D%/sigconfig.c %D%/sigconfig.h \
-	%D%/table.c %D%/table.h \
+	%D%/ledger.c %D%/ledger.h \
 	%D%/view.c %D%/view.h \
 	%D%/words.c %D%/words.h
 SERVERD_LIBS = dotsch-serverd/libserverd.a $(LINK_LIBS) $(STORE_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS) $(READLINE_LIBS)

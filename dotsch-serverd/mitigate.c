@@ -90,7 +90,7 @@ static void refresh(struct put *p, struct record *r)
 		life_grant(&r->life, granted(p), p->at.now);
 	else
 		r->life.due = r->life.expires;
-	table_changed(&p->core->table, r);
+	ledger_changed(&p->core->ledger, r);
 	outcome_changed(p->o, r, &before);
 	outcome_line(p->o, emit_mitigate(r, p->at.now));
 	answer_granted(p, CODE_CHANGED, r);
@@ -153,7 +153,7 @@ static void drop_replaced(struct put *p, struct client *c, const struct record *
 			continue;
 		outcome_line(p->o, emit_withdraw(other, "replaced"));
 		audit_note(p->o, other, "replaced", p->provider->name, NULL);
-		outcome_removed(p->o, table_take(&p->core->table, other));   /* room was reserved */
+		outcome_removed(p->o, ledger_take(&p->core->ledger, other));   /* room was reserved */
 	}
 }
 
@@ -180,8 +180,8 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 		r->life.start = (uint64_t)(p->at.wall / 1000);
 	}
 	if (ended != NULL)
-		record_free(table_take(&p->core->table, ended));
-	if (table_insert(&p->core->table, c, r) != 0) {
+		record_free(ledger_take(&p->core->ledger, ended));
+	if (ledger_insert(&p->core->ledger, c, r) != 0) {
 		record_free(r);
 		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "out of memory");
 		return;
@@ -205,12 +205,12 @@ static void put_new(struct put *p, struct client *c)
 		answer_conflict(p, CONFLICT_LEGITIMATE_TRAFFIC, NULL);
 	} else if (ov.conflict != NULL) {
 		answer_conflict(p, CONFLICT_OVERLAPPING_TARGETS, ov.conflict);
-	} else if (table_count(&core->table, p->provider->name) - ov.n_replaced >= p->provider->max_mitigations) {
+	} else if (ledger_count(&core->ledger, p->provider->name) - ov.n_replaced >= p->provider->max_mitigations) {
 		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "as many mitigations as this server keeps for one client");
 	} else if (core->room != NULL && !core->room(core->arg)) {
 		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "the enforcing side does not keep up");
 	} else {
-		c = c != NULL ? c : table_client(&core->table, p->provider->name, p->what->cuid, true);
+		c = c != NULL ? c : ledger_client(&core->ledger, p->provider->name, p->what->cuid, true);
 		if (c == NULL)
 			reply_unavailable(&p->o->reply, RETRY_BUSY_S, "more cuids than this server keeps for one client");
 		else
@@ -256,7 +256,7 @@ void mitigate_put(struct core *core, const struct provider_config *provider, con
 		return;
 	}
 	p.asked = &body.scope[0];
-	c = table_client(&core->table, provider->name, what->cuid, false);
+	c = ledger_client(&core->ledger, provider->name, what->cuid, false);
 	r = client_find(c, what->mid);
 	if (r != NULL && r->life.phase == PHASE_ENDED)
 		r = NULL;
@@ -274,7 +274,7 @@ void mitigate_get(struct core *core, const struct provider_config *p, const stru
 	if (what->cuid == NULL)
 		reply_text(out, REASON_BAD_REQUEST, "cuid: missing in the Uri-Path (RFC 9132, 4.4.2)");
 	else
-		view_get(&core->table, p->name, what, notification, at.now, out);
+		view_get(&core->ledger, p->name, what, notification, at.now, out);
 }
 
 /* Over; observers read `status` until the epilogue has passed. */
@@ -288,7 +288,7 @@ static void finish(struct core *core, struct record *r, enum dots_status status,
 	r->life.ended = status;
 	r->life.pending = false;
 	r->life.due = at.now + EPILOGUE_MS;
-	table_changed(&core->table, r);
+	ledger_changed(&core->ledger, r);
 	outcome_changed(o, r, &before);
 }
 
@@ -299,7 +299,7 @@ static void terminate(struct core *core, struct record *r, struct moment at, str
 
 	r->life.phase = PHASE_TERMINATING;
 	r->life.due = until < r->life.expires ? until : r->life.expires;
-	table_changed(&core->table, r);
+	ledger_changed(&core->ledger, r);
 	outcome_changed(o, r, &before);
 }
 
@@ -313,7 +313,7 @@ void mitigate_delete(struct core *core, const struct provider_config *p, const s
 	}
 	/* 2.02 also for what is not known. A rejection outlives the request: asking anew must not undo the owner's word. */
 	reply_empty(&o->reply, CODE_DELETED);
-	r = table_find(&core->table, p->name, what->cuid, what->mid);
+	r = ledger_find(&core->ledger, p->name, what->cuid, what->mid);
 	if (r == NULL || r->life.phase != PHASE_ACTIVE)
 		return;
 	if (r->life.pending || r->life.terminating_s == 0)
@@ -342,7 +342,7 @@ void mitigate_due(struct core *core, struct record *r, struct moment at, struct 
 		break;
 	case PHASE_REJECTED:
 	case PHASE_ENDED:
-		outcome_removed(o, table_take(&core->table, r));
+		outcome_removed(o, ledger_take(&core->ledger, r));
 		break;
 	}
 }

@@ -100,23 +100,23 @@ int outcome_note(struct outcome *o, struct record *r, enum effect_kind kind)
 	return next(o, kind, r) != NULL ? 0 : -1;
 }
 
-static void undo(struct effect *e, struct table *t)
+static void undo(struct effect *e, struct ledger *t)
 {
 	struct record *now = client_find(e->client, e->mid);
 
 	switch (e->kind) {
 	case EFFECT_ADDED:
 		if (now != NULL && now->generation == e->generation)
-			record_free(table_take(t, now));
+			record_free(ledger_take(t, now));
 		break;
 	case EFFECT_CHANGED:
 		if (now != NULL && now->generation == e->generation) {
 			now->life = e->before;
-			table_changed(t, now);
+			ledger_changed(t, now);
 		}
 		break;
 	case EFFECT_REMOVED:
-		if (now == NULL && table_insert(t, e->client, e->removed) == 0)
+		if (now == NULL && ledger_insert(t, e->client, e->removed) == 0)
 			e->removed = NULL;
 		break;
 	case EFFECT_REPORTED:
@@ -125,7 +125,7 @@ static void undo(struct effect *e, struct table *t)
 	}
 }
 
-void outcome_undo(struct outcome *o, struct table *t)
+void outcome_undo(struct outcome *o, struct ledger *t)
 {
 	for (size_t i = o->n_effects; i-- > 0;)
 		undo(&o->effects[i], t);

@@ -5,7 +5,7 @@
 #define SERVERD_OUTCOME_H
 
 #include "reply.h"
-#include "table.h"
+#include "ledger.h"
 
 enum effect_kind {
 	EFFECT_ADDED, EFFECT_CHANGED, EFFECT_REMOVED,
@@ -43,6 +43,6 @@ int outcome_note(struct outcome *o, struct record *r, enum effect_kind kind);   
 /* Room for n more effects, so that the next n calls cannot fail. */
 int outcome_reserve(struct outcome *o, size_t n);
 /* Takes back what can be: records that have been changed again meanwhile stay as they are. The lines are dropped. */
-void outcome_undo(struct outcome *o, struct table *t);
+void outcome_undo(struct outcome *o, struct ledger *t);
 
 #endif

@@ -89,18 +89,28 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Our ends of a pipeline that is over. */
+/* The end we write to. */
+static void disconnect_writer(struct pipeline *p)
+{
+	line_out_free(p->writer);
+	p->writer = NULL;
+	close_fd(&p->out);
+}
+
+static void disconnect_reader(struct pipeline *p)
+{
+	line_in_free(p->lines);
+	p->lines = NULL;
+	close_fd(&p->in);
+}
+
 static void disconnect(struct pipeline *p)
 {
 	loop_del(p->loop, &p->exit);
-	line_in_free(p->lines);
-	line_out_free(p->writer);
-	p->lines = NULL;
-	p->writer = NULL;
-	close_fd(&p->in);
-	close_fd(&p->out);
 	close_fd(&p->pidfd);
 	p->pid = 0;
+	disconnect_writer(p);
+	disconnect_reader(p);
 }
 
 static void pace_restart(struct pipeline *p)
@@ -126,7 +136,11 @@ static void on_exit_cb(void *arg, uint32_t events)
 		log_error("the pipeline was killed by signal %d; it is started again in %d s", WTERMSIG(status), p->pause_ms / 1000);
 	else
 		log_error("the pipeline ended with status %d; it is started again in %d s", WEXITSTATUS(status), p->pause_ms / 1000);
-	disconnect(p);
+	/* Its last words may still be on the way: the reader stays until their end, or the restart. */
+	loop_del(p->loop, &p->exit);
+	close_fd(&p->pidfd);
+	p->pid = 0;
+	disconnect_writer(p);
 	pace_restart(p);
 }
 
@@ -144,14 +158,11 @@ static void on_too_long(void *arg, unsigned long number)
 	p->ops->too_long(p->arg, number);
 }
 
-/* Its output is closed: a ring without a way back is no ring. */
+/* Nothing more will come back; it may go on reading all the same. */
 static void on_end(void *arg, int error)
 {
-	struct pipeline *p = arg;
-
 	(void)error;
-	if (p->pid > 0)
-		kill(-p->pid, SIGTERM);
+	disconnect_reader(arg);
 }
 
 static int connect_ends(struct pipeline *p)
@@ -195,6 +206,7 @@ static void on_restart(void *arg)
 {
 	struct pipeline *p = arg;
 
+	disconnect(p);
 	if (start(p) != 0) {
 		log_error("the pipeline cannot be started: %s", strerror(errno));
 		pace_restart(p);
@@ -242,9 +254,7 @@ void pipeline_free(struct pipeline *p, int timeout_ms)
 		pid_t pid = p->pid;
 
 		line_out_flush(p->writer, timeout_ms);
-		line_out_free(p->writer);
-		p->writer = NULL;
-		close_fd(&p->out);
+		disconnect_writer(p);
 		gone = (struct pollfd){ .fd = p->pidfd, .events = POLLIN };
 		if (poll(&gone, 1, timeout_ms) != 1)
 			kill(-pid, SIGTERM);

@@ -54,12 +54,15 @@ static void put_channel(json_t *line, const struct channel *c)
 	json_put(line, "resumed", json_boolean(c->resumed));
 }
 
-static void follow_heartbeats(struct provider *p)
+static void follow_config(struct provider *p)
 {
 	struct heartbeat_config hb;
+	struct transmission_config repeat;
 
 	sigconfig_heartbeat(&p->sigconfig, p->mitigating, &hb);
 	session_heartbeat(p->session, &hb);
+	sigconfig_transmission(&p->sigconfig, p->mitigating, &repeat);
+	session_transmission(p->session, &repeat);
 }
 
 static void on_request(void *arg, struct session *s, struct incoming *in)
@@ -74,7 +77,7 @@ static void on_request(void *arg, struct session *s, struct incoming *in)
 	resource_request(server_core(p->server), &who, &in->message, server_moment(p->server), &o);
 	server_submit(p->server, &o, in);
 	if (p->session != NULL && memcmp(&before, &p->sigconfig.active, sizeof(before)) != 0) {
-		follow_heartbeats(p);
+		follow_config(p);
 		session_notify(p->session, resource_observes_config, NULL);
 	}
 }
@@ -151,7 +154,7 @@ static void on_established(void *arg, struct channel *c)
 	p->parallel_at = p->up_at - PARALLEL_MIN_MS;
 	/* Not negotiated again: the defaults (RFC 9132, 4.5). */
 	sigconfig_init(&p->sigconfig, p->config->nat_timeout);
-	follow_heartbeats(p);
+	follow_config(p);
 	session_close(old, true);
 	loop_timer_set(server_loop(p->server), &p->repeat, REPEAT_STATUS_MS);
 	server_say(p->server, line);
@@ -232,7 +235,7 @@ struct provider *provider_new(struct server *server, const struct provider_confi
 	}
 	p->server = server;
 	p->config = config;
-	p->mitigating = table_mitigating(&server_core(server)->table, config->name);
+	p->mitigating = ledger_mitigating(&server_core(server)->ledger, config->name);
 	sigconfig_init(&p->sigconfig, config->nat_timeout);
 	loop_timer_init(&p->repeat, on_repeat, p);
 	bundle = bundle_of(config, why);
@@ -267,7 +270,7 @@ const struct provider_config *provider_settings(const struct provider *p)
 void provider_mitigation_changed(struct provider *p, const char *cuid, uint32_t mid)
 {
 	struct observed what = { .cuid = cuid, .mid = mid };
-	bool mitigating = table_mitigating(&server_core(p->server)->table, p->config->name);
+	bool mitigating = ledger_mitigating(&server_core(p->server)->ledger, p->config->name);
 
 	if (p->session != NULL)
 		session_notify(p->session, resource_observes_mitigation, &what);
@@ -275,7 +278,7 @@ void provider_mitigation_changed(struct provider *p, const char *cuid, uint32_t 
 		return;
 	p->mitigating = mitigating;
 	if (p->session != NULL)
-		follow_heartbeats(p);
+		follow_config(p);
 }
 
 json_t *provider_describe(const struct provider *p)

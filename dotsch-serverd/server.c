@@ -109,9 +109,9 @@ static void send_lines(struct server *s, json_t *lines)
 
 static void arm(struct server *s)
 {
-	int64_t wait = s->core.table.next_due - loop_now(s->loop);
+	int64_t wait = s->core.ledger.next_due - loop_now(s->loop);
 
-	if (s->core.table.next_due == TABLE_NEVER)
+	if (s->core.ledger.next_due == LEDGER_NEVER)
 		loop_timer_stop(s->loop, &s->due);
 	else
 		loop_timer_set(s->loop, &s->due, wait > 0 ? wait : 0);
@@ -168,7 +168,7 @@ struct commit { struct server *server; struct outcome o; struct incoming *in; };
 /* The ring may have heard of the change by a `sync` meanwhile: it is told how things stand. */
 static void take_back(struct server *s, struct outcome *o)
 {
-	outcome_undo(o, &s->core.table);
+	outcome_undo(o, &s->core.ledger);
 	for (size_t i = 0; i < o->n_effects; i++) {
 		struct record *r = client_find(o->effects[i].client, o->effects[i].mid);
 
@@ -233,7 +233,7 @@ static void on_due(void *arg)
 	struct due d = { .server = arg, .at = server_moment(arg) };
 
 	outcome_init(&d.o);
-	table_run(&d.server->core.table, d.at.now, one_due, &d);
+	ledger_run(&d.server->core.ledger, d.at.now, one_due, &d);
 	server_submit(d.server, &d.o, NULL);
 }
 
@@ -341,7 +341,7 @@ struct server *server_new(struct loop *l, const struct settings *settings, const
 	s->core.settings = settings;
 	s->core.room = has_room;
 	s->core.arg = s;
-	table_init(&s->core.table);
+	ledger_init(&s->core.ledger);
 	loop_timer_init(&s->due, on_due, s);
 	guard_configured(s);
 	if (socket != NULL) {
@@ -374,7 +374,7 @@ void server_free(struct server *s, int timeout_ms)
 		line_out_flush(s->out, timeout_ms);
 	line_in_free(s->in);
 	line_out_free(s->out);
-	table_free(&s->core.table);
+	ledger_free(&s->core.ledger);
 	prefix_list_free(&s->core.guarded);
 	free(s);
 }

@@ -119,3 +119,12 @@ void sigconfig_heartbeat(const struct sigconfig *c, bool mitigating, struct hear
 	out->missing_allowed = set->p[SIGCONF_MISSING_HB_ALLOWED].current;
 	out->lose = true;
 }
+
+void sigconfig_transmission(const struct sigconfig *c, bool mitigating, struct transmission_config *out)
+{
+	const struct sigconf_set *set = mitigating ? &c->active.mitigating : &c->active.idle;
+
+	out->ack_timeout_ms = set->p[SIGCONF_ACK_TIMEOUT].current * 10;          /* hundredths of a second */
+	out->random_percent = set->p[SIGCONF_ACK_RANDOM_FACTOR].current;         /* hundredths */
+	out->max_retransmit = set->p[SIGCONF_MAX_RETRANSMIT].current;
+}

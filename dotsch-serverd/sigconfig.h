@@ -23,5 +23,7 @@ void sigconfig_init(struct sigconfig *c, unsigned nat_timeout);
 void sigconfig_request(struct sigconfig *c, const struct target *what, const struct message *m, struct reply *out);
 /* The heartbeats of the mitigating or the idle set, by the rules of a Call Home server (CH-11b, CH-12). */
 void sigconfig_heartbeat(const struct sigconfig *c, bool mitigating, struct heartbeat_config *out);
+/* How confirmable messages are repeated. */
+void sigconfig_transmission(const struct sigconfig *c, bool mitigating, struct transmission_config *out);
 
 #endif

@@ -1,8 +1,12 @@
 # Tests of serverd.
-SERVERD_TESTS = tests/unit/test_store tests/unit/test_serverd_mitigate tests/unit/test_serverd_feedback tests/unit/test_serverd_keep
+SERVERD_TESTS = tests/unit/test_store tests/unit/test_serverd_mitigate tests/unit/test_serverd_feedback tests/unit/test_serverd_keep \
+	tests/unit/test_serverd_link
 check_PROGRAMS += $(SERVERD_TESTS)
 TESTS += $(SERVERD_TESTS)
 EXTRA_DIST += tests/unit/test_serverd.h
+tests_unit_test_serverd_link_SOURCES = tests/unit/test_serverd_link.c tests/unit/serverd_peer.c tests/unit/serverd_peer.h
+tests_unit_test_serverd_link_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_serverd_link_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_serverd_mitigate_SOURCES = tests/unit/test_serverd_mitigate.c
 tests_unit_test_serverd_mitigate_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_serverd_mitigate_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)

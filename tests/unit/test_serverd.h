@@ -55,7 +55,7 @@ static inline int setup(void **state)
 		add_prefix(&f->providers[i].scope, "2001:db8:1::/48");
 	}
 	f->core.settings = &f->settings;
-	table_init(&f->core.table);
+	ledger_init(&f->core.ledger);
 	sigconfig_init(&f->config, 240);
 	outcome_init(&f->last);
 	f->at = (struct moment){ .now = 1000000, .wall = WALL };
@@ -68,7 +68,7 @@ static inline int teardown(void **state)
 	struct fixture *f = *state;
 
 	outcome_free(&f->last);
-	table_free(&f->core.table);
+	ledger_free(&f->core.ledger);
 	prefix_list_free(&f->core.guarded);
 	for (int i = 0; i < 2; i++) {
 		prefix_list_free(&f->providers[i].scope);
@@ -226,7 +226,7 @@ static inline void advance(struct fixture *f, int64_t seconds)
 	f->at.now += seconds * 1000;
 	f->at.wall += seconds * 1000;
 	outcome_free(&f->last);
-	table_run(&f->core.table, f->at.now, fixture_due, f);
+	ledger_run(&f->core.ledger, f->at.now, fixture_due, f);
 }
 
 /* The status in a GET of this mid; 0 when it answers 4.04. */

@@ -32,7 +32,7 @@ static void status_and_counters(void **state)
 	assert_int_equal(status_of(f, 7), STATUS_STOPPED);
 	feed(f, STATUS7("attack-exceeded-capability", ",\"reason\":\"the set is full\""));
 	assert_int_equal(status_of(f, 7), STATUS_EXCEEDED);
-	assert_string_equal(table_find(&f->core.table, "isp", CUID, 7)->note, "the set is full");
+	assert_string_equal(ledger_find(&f->core.ledger, "isp", CUID, 7)->note, "the set is full");
 }
 
 /* CH-47: nothing about the inside goes to the provider; the owner and the ring have it. */
@@ -200,7 +200,7 @@ static void unanswered_question_times_out_by_policy(void **state)
 	put(f, 8, asking(TARGET, "10.20.30.41/32", 1800));
 	advance(f, 300);
 	assert_int_equal(n_lines(f), 1);
-	assert_false(table_find(&f->core.table, "isp", CUID, 8)->life.pending);
+	assert_false(ledger_find(&f->core.ledger, "isp", CUID, 8)->life.pending);
 	advance(f, 1500);
 	assert_int_equal(status_of(f, 8), STATUS_NONE);
 }

@@ -68,7 +68,7 @@ static void keep(struct kept *k)
 static void restart(struct kept *k, int64_t seconds)
 {
 	store_close(k->store);
-	table_free(&k->f->core.table);
+	ledger_free(&k->f->core.ledger);
 	k->f->at.wall += seconds * 1000;
 	k->f->at.now = 5000;
 	k->store = keep_open(k->loop, k->path, NULL);
@@ -127,9 +127,9 @@ static void every_phase_survives(void **state)
 	keep(k);
 	restart(k, 60);
 	assert_int_equal(status_of(f, 1), STATUS_CLIENT_WITHDRAWN);
-	assert_true(table_find(&f->core.table, "isp", CUID, 2)->life.pending);
+	assert_true(ledger_find(&f->core.ledger, "isp", CUID, 2)->life.pending);
 	assert_int_equal(put(f, 5, asking(TARGET, "10.20.30.3/32", 1800)), CODE_CONFLICT);
-	assert_int_equal(life_left(&table_find(&f->core.table, "isp", CUID, 4)->life, f->at.now), LIFETIME_INDEFINITE);
+	assert_int_equal(life_left(&ledger_find(&f->core.ledger, "isp", CUID, 4)->life, f->at.now), LIFETIME_INDEFINITE);
 	advance(f, 60);
 	assert_int_equal(status_of(f, 1), STATUS_NONE);
 }
@@ -146,7 +146,7 @@ static void what_ran_out_meanwhile_ends_at_once(void **state)
 	assert_int_equal(n_lines(f), 1);
 	keep(k);
 	restart(k, 0);
-	assert_null(table_find(&f->core.table, "isp", CUID, 7));
+	assert_null(ledger_find(&f->core.ledger, "isp", CUID, 7));
 }
 
 /* A router boots in 1970: what is left is at most what was granted. */
@@ -158,7 +158,7 @@ static void a_wrong_clock_prolongs_nothing(void **state)
 	put(f, 7, asking(TARGET, SOURCE, 1800));
 	keep(k);
 	restart(k, -WALL / 1000);
-	assert_int_equal(life_left(&table_find(&f->core.table, "isp", CUID, 7)->life, f->at.now), 1800);
+	assert_int_equal(life_left(&ledger_find(&f->core.ledger, "isp", CUID, 7)->life, f->at.now), 1800);
 }
 
 static void replaced_and_ended_are_gone(void **state)
@@ -171,14 +171,14 @@ static void replaced_and_ended_are_gone(void **state)
 	put(f, 8, asking(TARGET, SOURCE, 1800));
 	keep(k);
 	restart(k, 0);
-	assert_null(table_find(&f->core.table, "isp", CUID, 7));
-	assert_non_null(table_find(&f->core.table, "isp", CUID, 8));
+	assert_null(ledger_find(&f->core.ledger, "isp", CUID, 7));
+	assert_non_null(ledger_find(&f->core.ledger, "isp", CUID, 8));
 	f->settings.terminating_s = 0;
-	table_find(&f->core.table, "isp", CUID, 8)->life.terminating_s = 0;
+	ledger_find(&f->core.ledger, "isp", CUID, 8)->life.terminating_s = 0;
 	simple(f, METHOD_DELETE, "mitigate/cuid=" CUID "/mid=8");
 	keep(k);
 	restart(k, 0);
-	assert_null(table_find(&f->core.table, "isp", CUID, 8));
+	assert_null(ledger_find(&f->core.ledger, "isp", CUID, 8));
 }
 
 static void collect(void *arg, const char *text)

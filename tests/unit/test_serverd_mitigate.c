@@ -208,7 +208,7 @@ static void put_invalid_requests_are_4_00_CH_24_CH_25_CH_27(void **state)
 	m.trigger = 0;
 	assert_int_equal(put(f, 7, m), REASON_BAD_REQUEST);
 	assert_diagnostic(f, "trigger-mitigation");
-	assert_int_equal(f->core.table.n, 0);
+	assert_int_equal(f->core.ledger.n, 0);
 	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 1800)), CODE_CREATED);
 }
 
@@ -429,7 +429,7 @@ static void terminating_period_doubles_to_300(void **state)
 	assert_int_equal(status_of(f, mid - 1), STATUS_NONE);
 	/* Over: the next one starts anew. */
 	put(f, mid, asking(TARGET, SOURCE, 86400));
-	assert_int_equal(table_find(&f->core.table, "isp", CUID, mid)->life.terminating_s, 120);
+	assert_int_equal(ledger_find(&f->core.ledger, "isp", CUID, mid)->life.terminating_s, 120);
 }
 
 static void put_of_a_terminating_mid_takes_it_up_again(void **state)
@@ -441,7 +441,7 @@ static void put_of_a_terminating_mid_takes_it_up_again(void **state)
 	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 1800)), CODE_CHANGED);
 	advance(f, 200);
 	assert_int_equal(status_of(f, 7), STATUS_IN_PROGRESS);
-	assert_int_equal(table_find(&f->core.table, "isp", CUID, 7)->life.terminating_s, 240);
+	assert_int_equal(ledger_find(&f->core.ledger, "isp", CUID, 7)->life.terminating_s, 240);
 }
 
 static uint8_t efficacy(struct fixture *f, unsigned mid, struct mitigation m)
@@ -508,13 +508,13 @@ static void cuids_of_one_provider_are_bounded(void **state)
 {
 	struct fixture *f = *state;
 
-	for (int i = 0; i <= TABLE_MAX_CLIENTS; i++) {
+	for (int i = 0; i <= LEDGER_MAX_CLIENTS; i++) {
 		struct mitigation m = asking(TARGET, SOURCE, 1800);
 		char path[100];
 
 		load(f, &m);
 		snprintf(path, sizeof(path), "mitigate/cuid=c%d/mid=7", i);
-		assert_int_equal(request(f, 0, METHOD_PUT, path), i < TABLE_MAX_CLIENTS ? CODE_CREATED : CODE_UNAVAILABLE);
+		assert_int_equal(request(f, 0, METHOD_PUT, path), i < LEDGER_MAX_CLIENTS ? CODE_CREATED : CODE_UNAVAILABLE);
 	}
 }
 
@@ -524,14 +524,14 @@ static void undo_takes_everything_back(void **state)
 
 	put(f, 7, asking(TARGET, SOURCE, 1800));
 	put(f, 8, asking(TARGET, SOURCE, 1800));         /* replaces 7 */
-	outcome_undo(&f->last, &f->core.table);
-	assert_null(table_find(&f->core.table, "isp", CUID, 8));
-	assert_non_null(table_find(&f->core.table, "isp", CUID, 7));
+	outcome_undo(&f->last, &f->core.ledger);
+	assert_null(ledger_find(&f->core.ledger, "isp", CUID, 8));
+	assert_non_null(ledger_find(&f->core.ledger, "isp", CUID, 7));
 	assert_int_equal(n_lines(f), 0);
 	advance(f, 100);
 	put(f, 7, asking(TARGET, SOURCE, 3600));
-	outcome_undo(&f->last, &f->core.table);
-	assert_int_equal(life_left(&table_find(&f->core.table, "isp", CUID, 7)->life, f->at.now), 1700);
+	outcome_undo(&f->last, &f->core.ledger);
+	assert_int_equal(life_left(&ledger_find(&f->core.ledger, "isp", CUID, 7)->life, f->at.now), 1700);
 }
 
 int main(void)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "table.h"
+#include "ledger.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-void table_init(struct table *t)
+void ledger_init(struct ledger *t)
 {
 	memset(t, 0, sizeof(*t));
-	t->next_due = TABLE_NEVER;
+	t->next_due = LEDGER_NEVER;
 }
 
 static void client_free(struct client *c)
@@ -21,12 +21,12 @@ static void client_free(struct client *c)
 	free(c);
 }
 
-void table_free(struct table *t)
+void ledger_free(struct ledger *t)
 {
 	for (size_t i = 0; i < t->n; i++)
 		client_free(t->v[i]);
 	free(t->v);
-	table_init(t);
+	ledger_init(t);
 }
 
 /* Room for one more pointer. */
@@ -60,7 +60,7 @@ static struct client *client_new(const char *provider, const char *cuid)
 	return c;
 }
 
-struct client *table_client(struct table *t, const char *provider, const char *cuid, bool create)
+struct client *ledger_client(struct ledger *t, const char *provider, const char *cuid, bool create)
 {
 	struct client *c;
 	size_t same = 0;
@@ -73,7 +73,7 @@ struct client *table_client(struct table *t, const char *provider, const char *c
 			return c;
 		same++;
 	}
-	if (!create || same >= TABLE_MAX_CLIENTS || !grow((void **)&t->v, t->n, &t->cap))
+	if (!create || same >= LEDGER_MAX_CLIENTS || !grow((void **)&t->v, t->n, &t->cap))
 		return NULL;
 	c = client_new(provider, cuid);
 	if (c != NULL)
@@ -107,9 +107,9 @@ struct record *client_find(const struct client *c, uint32_t mid)
 	return i < c->n && c->v[i]->m.mid == mid ? c->v[i] : NULL;
 }
 
-struct record *table_find(struct table *t, const char *provider, const char *cuid, uint32_t mid)
+struct record *ledger_find(struct ledger *t, const char *provider, const char *cuid, uint32_t mid)
 {
-	return client_find(table_client(t, provider, cuid, false), mid);
+	return client_find(ledger_client(t, provider, cuid, false), mid);
 }
 
 struct record *record_new(struct mitigation *m, uint32_t mid)
@@ -122,7 +122,7 @@ struct record *record_new(struct mitigation *m, uint32_t mid)
 	mitigation_init(m);
 	r->m.has_mid = true;
 	r->m.mid = mid;
-	r->life.due = r->life.expires = TABLE_NEVER;
+	r->life.due = r->life.expires = LEDGER_NEVER;
 	r->life.reported = STATUS_IN_PROGRESS;
 	return r;
 }
@@ -136,7 +136,7 @@ void record_free(struct record *r)
 	free(r);
 }
 
-int table_insert(struct table *t, struct client *c, struct record *r)
+int ledger_insert(struct ledger *t, struct client *c, struct record *r)
 {
 	size_t i = place(c, r->m.mid);
 
@@ -147,11 +147,11 @@ int table_insert(struct table *t, struct client *c, struct record *r)
 	c->v[i] = r;
 	c->n++;
 	r->client = c;
-	table_changed(t, r);
+	ledger_changed(t, r);
 	return 0;
 }
 
-struct record *table_take(struct table *t, struct record *r)
+struct record *ledger_take(struct ledger *t, struct record *r)
 {
 	struct client *c = r->client;
 	size_t i = place(c, r->m.mid);
@@ -163,16 +163,16 @@ struct record *table_take(struct table *t, struct record *r)
 	return r;
 }
 
-void table_changed(struct table *t, struct record *r)
+void ledger_changed(struct ledger *t, struct record *r)
 {
 	r->generation = ++t->generation;
 	if (r->life.due < t->next_due)
 		t->next_due = r->life.due;
 }
 
-void table_run(struct table *t, int64_t now, void (*fn)(void *arg, struct record *r), void *arg)
+void ledger_run(struct ledger *t, int64_t now, void (*fn)(void *arg, struct record *r), void *arg)
 {
-	int64_t next = TABLE_NEVER;
+	int64_t next = LEDGER_NEVER;
 
 	if (now < t->next_due)
 		return;
@@ -193,13 +193,13 @@ void table_run(struct table *t, int64_t now, void (*fn)(void *arg, struct record
 void life_grant(struct life *l, int64_t lifetime, int64_t now)
 {
 	l->lifetime = lifetime;
-	l->expires = lifetime == LIFETIME_INDEFINITE ? TABLE_NEVER : now + lifetime * 1000;
+	l->expires = lifetime == LIFETIME_INDEFINITE ? LEDGER_NEVER : now + lifetime * 1000;
 	l->due = l->expires;
 }
 
 int64_t life_left(const struct life *l, int64_t now)
 {
-	if (l->expires == TABLE_NEVER)
+	if (l->expires == LEDGER_NEVER)
 		return LIFETIME_INDEFINITE;
 	return l->expires <= now ? 0 : (l->expires - now + 999) / 1000;
 }
@@ -223,7 +223,7 @@ bool life_live(const struct life *l)
 	return l->phase == PHASE_ACTIVE || l->phase == PHASE_TERMINATING;
 }
 
-size_t table_count(const struct table *t, const char *provider)
+size_t ledger_count(const struct ledger *t, const char *provider)
 {
 	size_t n = 0;
 
@@ -234,7 +234,7 @@ size_t table_count(const struct table *t, const char *provider)
 	return n;
 }
 
-bool table_mitigating(const struct table *t, const char *provider)
+bool ledger_mitigating(const struct ledger *t, const char *provider)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (strcmp(t->v[i]->provider, provider) == 0)
@@ -244,7 +244,7 @@ bool table_mitigating(const struct table *t, const char *provider)
 	return false;
 }
 
-void table_each(const struct table *t, void (*fn)(void *arg, struct record *r), void *arg)
+void ledger_each(const struct ledger *t, void (*fn)(void *arg, struct record *r), void *arg)
 {
 	for (size_t i = 0; i < t->n; i++)
 		for (size_t j = 0; j < t->v[i]->n; j++)

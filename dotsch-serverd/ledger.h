@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* table - the mitigations by (provider, cuid, mid), their phases and lifetimes. Pure: time is an argument (milliseconds that never step). */
-#ifndef SERVERD_TABLE_H
-#define SERVERD_TABLE_H
+/* ledger - the mitigations by (provider, cuid, mid), their phases and lifetimes. Pure: time is an argument (milliseconds that never step). */
+#ifndef SERVERD_LEDGER_H
+#define SERVERD_LEDGER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,8 +9,8 @@
 #include "base/json.h"
 #include "dots/mitigation.h"
 
-#define TABLE_NEVER INT64_MAX
-#define TABLE_MAX_CLIENTS 64         /* cuids of one provider: a peer makes up as many as it likes */
+#define LEDGER_NEVER INT64_MAX
+#define LEDGER_MAX_CLIENTS 64         /* cuids of one provider: a peer makes up as many as it likes */
 #define REJECTED_KEPT_S 45           /* beyond the retry-timer (RFC 9132, 4.4.1) */
 #define EPILOGUE_MS 10000            /* how long observers can still read that a mitigation is over: the status may wait 3 s for its turn */
 
@@ -27,8 +27,8 @@ struct life {
 	bool pending;                /* waits for the owner's consent */
 	bool by_owner;               /* a person decided, not the policy */
 	int64_t lifetime;            /* granted: seconds, or LIFETIME_INDEFINITE */
-	int64_t expires;             /* when the lifetime runs out, or TABLE_NEVER */
-	int64_t due;                 /* when something happens by itself, or TABLE_NEVER */
+	int64_t expires;             /* when the lifetime runs out, or LEDGER_NEVER */
+	int64_t due;                 /* when something happens by itself, or LEDGER_NEVER */
 	unsigned terminating_s;      /* the next active-but-terminating period */
 	uint64_t start;              /* seconds since 1970, 0 = not begun */
 	enum dots_status reported;   /* what the enforcing side last said; STATUS_IN_PROGRESS before */
@@ -54,33 +54,33 @@ struct record {
 	char note[200];              /* why it was refused or cannot be enforced, for the owner */
 };
 
-struct table {
+struct ledger {
 	struct client **v;
 	size_t n, cap;
 	uint64_t generation;
 	int64_t next_due;            /* not later than the earliest due of all */
 };
 
-void table_init(struct table *t);
-void table_free(struct table *t);
+void ledger_init(struct ledger *t);
+void ledger_free(struct ledger *t);
 
 /* Finds; with create makes a new one. NULL: not there, out of memory, or too many of this provider. */
-struct client *table_client(struct table *t, const char *provider, const char *cuid, bool create);
-struct record *table_find(struct table *t, const char *provider, const char *cuid, uint32_t mid);
+struct client *ledger_client(struct ledger *t, const char *provider, const char *cuid, bool create);
+struct record *ledger_find(struct ledger *t, const char *provider, const char *cuid, uint32_t mid);
 struct record *client_find(const struct client *c, uint32_t mid);
 
 /* Takes m's contents over (m is empty afterwards). NULL out of memory, and m is untouched. */
 struct record *record_new(struct mitigation *m, uint32_t mid);
 void record_free(struct record *r);                          /* NULL allowed */
 /* The table owns r from then on. -1 out of memory. A record of the same mid must be gone. */
-int table_insert(struct table *t, struct client *c, struct record *r);
+int ledger_insert(struct ledger *t, struct client *c, struct record *r);
 /* Out of the table, to the caller. */
-struct record *table_take(struct table *t, struct record *r);
+struct record *ledger_take(struct ledger *t, struct record *r);
 /* After every change of r->life. */
-void table_changed(struct table *t, struct record *r);
+void ledger_changed(struct ledger *t, struct record *r);
 
 /* Calls fn for each record that is due at `now`; fn must move its due into the future or take it out. Afterwards next_due is exact. */
-void table_run(struct table *t, int64_t now, void (*fn)(void *arg, struct record *r), void *arg);
+void ledger_run(struct ledger *t, int64_t now, void (*fn)(void *arg, struct record *r), void *arg);
 
 /* Grants a lifetime from now on. */
 void life_grant(struct life *l, int64_t lifetime, int64_t now);
@@ -91,9 +91,9 @@ enum dots_status life_status(const struct life *l);
 /* In force or waiting to be: what `sync` names, what counts as a mitigation under way. */
 bool life_live(const struct life *l);
 
-size_t table_count(const struct table *t, const char *provider);     /* all but the ended ones */
-bool table_mitigating(const struct table *t, const char *provider);  /* any live one that is not pending: mitigating-config applies */
+size_t ledger_count(const struct ledger *t, const char *provider);     /* all but the ended ones */
+bool ledger_mitigating(const struct ledger *t, const char *provider);  /* any live one that is not pending: mitigating-config applies */
 /* Every record, in order of client and mid. fn must not change the table's shape. */
-void table_each(const struct table *t, void (*fn)(void *arg, struct record *r), void *arg);
+void ledger_each(const struct ledger *t, void (*fn)(void *arg, struct record *r), void *arg);
 
 #endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A real dotsch-serverd over the real link: the whole way of a request, restarts and kills. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dotsch-serverd/control.h"
+#include "serverd_peer.h"
+
+#define AUTO "consent = \"auto\""
+#define MITIGATED "{\"type\":\"status\",\"peer\":\"isp\",\"cuid\":\"" PEER_CUID "\",\"mid\":7,\"status\":\"attack-successfully-mitigated\"," \
+	"\"hosts\":[{\"address\":\"192.168.1.66\"}],\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{\"pkts-dropped\":\"5\"}]}}"
+
+static void whole_way(struct serverd_peer *p, bool udp)
+{
+	struct body b;
+
+	peer_open(p, udp, !udp, AUTO);
+	peer_start(p, NULL);
+	assert_non_null(strstr(peer_line(p, "session"), udp ? "\"event\":\"up\",\"peer\":\"isp\",\"transport\":\"udp\"" :
+	    "\"event\":\"up\",\"peer\":\"isp\",\"transport\":\"tcp\""));
+	assert_int_equal(peer_request(p, METHOD_GET, "config", NULL), CODE(2, 5));
+	assert_int_equal(peer_put(p, 7, "203.0.113.9/32", "10.20.30.40/32", 600), CODE(2, 1));
+	assert_non_null(strstr(peer_line(p, "mitigate"), "\"mid\":7,\"consent\":\"given\""));
+	peer_observe(p, "mitigate/cuid=" PEER_CUID "/mid=7");
+	peer_say(p, MITIGATED);
+	peer_until(p, &p->notifications, 2);
+	peer_body(&p->notified, &b);
+	assert_int_equal(b.scope[0].status, STATUS_MITIGATED);
+	assert_int_equal(b.scope[0].counters[COUNTER_PKTS], 5);
+	body_free(&b);
+	assert_int_equal(peer_put(p, 7, "203.0.113.9/32", "10.20.30.40/32", 1200), CODE(2, 4));
+	assert_non_null(strstr(peer_line(p, "mitigate"), "192.168.1.66"));
+	assert_int_equal(peer_request(p, METHOD_DELETE, "mitigate/cuid=" PEER_CUID "/mid=7", NULL), CODE(2, 2));
+	assert_non_null(strstr(peer_line(p, "withdraw"), "\"mid\":7,\"cause\":\"client\""));
+	assert_int_equal(WEXITSTATUS(peer_stop(p, SIGTERM)), 0);
+	assert_true(p->orderly);
+	peer_close(p);
+}
+
+static void whole_way_over_dtls(void **state)
+{
+	struct serverd_peer p;
+
+	(void)state;
+	whole_way(&p, true);
+}
+
+static void whole_way_over_tls(void **state)
+{
+	struct serverd_peer p;
+
+	(void)state;
+	whole_way(&p, false);
+}
+
+/* Status 6 first, then the end of the observation. */
+static void observation_ends_with_the_mitigation(void **state)
+{
+	struct serverd_peer p;
+	struct body b;
+
+	(void)state;
+	peer_open(&p, true, false, AUTO);
+	peer_start(&p, NULL);
+	assert_int_equal(peer_put(&p, 7, "203.0.113.9/32", "10.20.30.40/32", 1), CODE(2, 1));
+	peer_observe(&p, "mitigate/cuid=" PEER_CUID "/mid=7");
+	peer_until(&p, &p.notifications, 2);
+	peer_body(&p.notified, &b);
+	assert_int_equal(b.scope[0].status, STATUS_TERMINATED);
+	body_free(&b);
+	peer_until(&p, &p.notifications, 3);
+	assert_int_equal(p.notified_code, CODE(4, 4));
+	peer_close(&p);
+}
+
+/* What was answered 2.01 is there after kill -9 at any moment, and goes into the ring again. */
+static void killed_again_and_again(void **state)
+{
+	const char *rounds_text = getenv("DOTSCH_KILLS");
+	int rounds = rounds_text != NULL ? atoi(rounds_text) : 20;
+	struct serverd_peer p;
+	unsigned mid = 0;
+	struct body b;
+
+	(void)state;
+	peer_open(&p, true, false, AUTO);
+	srand(1);
+	for (int round = 0; round < rounds; round++) {
+		unsigned n = 1 + (unsigned)rand() % 12;
+
+		peer_start(&p, NULL);
+		if (mid > 0) {
+			assert_int_equal(peer_request(&p, METHOD_GET, "mitigate/cuid=" PEER_CUID, NULL), CODE(2, 5));
+			peer_body(&p.payload, &b);
+			assert_int_equal(b.n_scope, mid);
+			body_free(&b);
+			peer_line(&p, "sync");
+			for (unsigned i = 1; i <= mid; i++) {
+				char want[60];
+
+				snprintf(want, sizeof(want), "\"mid\":%u,", i);
+				assert_non_null(strstr(peer_line(&p, "mitigate"), want));
+			}
+		}
+		for (unsigned i = 0; i < n; i++) {
+			char source[32];
+
+			snprintf(source, sizeof(source), "10.20.%u.%u/32", (mid + 1) / 250, (mid + 1) % 250);
+			assert_int_equal(peer_put(&p, mid + 1, "203.0.113.9/32", source, 3600), CODE(2, 1));
+			mid++;
+		}
+		peer_stop(&p, SIGKILL);
+		p.next_line = p.n_lines;
+	}
+	peer_close(&p);
+}
+
+static bool holds(const char *path, const char *part)
+{
+	static char text[65536];
+	FILE *f = fopen(path, "r");
+	size_t n = 0;
+
+	if (f != NULL) {
+		n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+	}
+	text[n] = '\0';
+	return strstr(text, part) != NULL;
+}
+
+static void until_held(struct serverd_peer *p, const char *path, const char *part)
+{
+	int64_t end = loop_now(p->loop) + PEER_WAIT_MS;
+
+	while (!holds(path, part) && loop_now(p->loop) < end)
+		peer_step(p);
+	if (!holds(path, part))
+		fail_msg("%s never came to hold %s", path, part);
+}
+
+/* --exec: the requests go in, status lines come back, and one that dies is started again and made whole by `sync`. */
+static void pipeline_is_restarted(void **state)
+{
+	struct serverd_peer p;
+	char command[900], got[100], again[100];
+	struct body b;
+
+	(void)state;
+	peer_open(&p, true, false, AUTO);
+	snprintf(got, sizeof(got), "%s/got", p.dir);
+	snprintf(again, sizeof(again), "%s/again", p.dir);
+	/* The first one reports and dies on its first request; the second asks for everything. */
+	snprintf(command, sizeof(command), "if [ -e %s ]; then echo '{\"type\":\"sync\",\"want\":true}'; exec cat >%s; else while read -r line; do case $line in *mitigate*) break ;; esac; done; "
+	    "echo \"$line\" >%s; "
+	    "echo '{\"type\":\"error\",\"reason\":\"x\"}'; echo '" MITIGATED "'; fi", got, again, got);
+	peer_start(&p, command);
+	assert_int_equal(peer_put(&p, 7, "203.0.113.9/32", "10.20.30.40/32", 600), CODE(2, 1));
+	until_held(&p, again, "\"event\":\"end\"");
+	assert_true(holds(again, "\"mid\":7,\"consent\":\"given\""));
+	assert_int_equal(peer_request(&p, METHOD_GET, "mitigate/cuid=" PEER_CUID "/mid=7", NULL), CODE(2, 5));
+	peer_body(&p.payload, &b);
+	assert_int_equal(b.scope[0].status, STATUS_MITIGATED);
+	body_free(&b);
+	assert_int_equal(WEXITSTATUS(peer_stop(&p, SIGTERM)), 0);
+	unlink(got);
+	unlink(again);
+	peer_close(&p);
+}
+
+/* Asks over the control socket; the answer as one text. */
+static const char *ask(struct serverd_peer *p, const char *line)
+{
+	static char text[16384];
+	int fd = control_connect(p->socket, NULL);
+	size_t n = 0;
+	ssize_t got;
+
+	assert_true(fd >= 0);
+	assert_true(write(fd, line, strlen(line)) == (ssize_t)strlen(line));
+	shutdown(fd, SHUT_WR);
+	while (n < sizeof(text) - 1 && (got = read(fd, text + n, sizeof(text) - 1 - n)) > 0)
+		n += (size_t)got;
+	text[n] = '\0';
+	close(fd);
+	return text;
+}
+
+static void owner_decides_over_the_socket_CH_29(void **state)
+{
+	struct serverd_peer p;
+	struct body b;
+
+	(void)state;
+	peer_open(&p, true, false, "consent = \"ask\"");
+	peer_start(&p, NULL);
+	assert_int_equal(peer_put(&p, 7, "203.0.113.9/32", "10.20.30.40/32", 600), CODE(2, 1));
+	peer_body(&p.payload, &b);
+	assert_int_equal(b.scope[0].status, STATUS_IN_PROGRESS);
+	body_free(&b);
+	assert_non_null(strstr(peer_line(&p, "mitigate"), "\"consent\":\"pending\""));
+	assert_non_null(strstr(ask(&p, "{\"type\":\"pending\",\"ref\":\"r1\"}\n"), "\"mid\":7,\"state\":\"pending\""));
+	assert_non_null(strstr(ask(&p, "{\"type\":\"decision\",\"mid\":8,\"decision\":\"accept\"}\n"), "\"type\":\"error\""));
+	assert_non_null(strstr(ask(&p, "{\"type\":\"decision\",\"mid\":7,\"decision\":\"accept\",\"ref\":\"r2\"}\n"), "\"type\":\"done\""));
+	assert_non_null(strstr(peer_line(&p, "mitigate"), "\"consent\":\"given\""));
+	peer_observe(&p, "mitigate/cuid=" PEER_CUID "/mid=7");
+	assert_non_null(strstr(ask(&p, "{\"type\":\"withdraw\",\"peer\":\"isp\",\"mid\":7}\n"), "\"type\":\"done\""));
+	assert_non_null(strstr(peer_line(&p, "withdraw"), "\"mid\":7"));
+	peer_until(&p, &p.notifications, 2);
+	peer_body(&p.notified, &b);
+	assert_int_equal(b.scope[0].status, STATUS_WITHDRAWN);
+	assert_int_equal(b.scope[0].conflict.cause, CONFLICT_LEGITIMATE_TRAFFIC);
+	body_free(&b);
+	assert_int_equal(peer_put(&p, 7, "203.0.113.9/32", "10.20.30.40/32", 600), CODE(4, 9));
+	assert_non_null(strstr(ask(&p, "{\"type\":\"sessions\"}\n"), "\"event\":\"up\""));
+	assert_non_null(strstr(ask(&p, "{\"type\":\"audit\"}\n"), "\"event\":\"accepted\",\"peer\":\"isp\""));
+	assert_non_null(strstr(ask(&p, "{\"type\":\"audit\"}\n"), "\"by\":\"uid "));
+	assert_non_null(strstr(ask(&p, "nonsense\n"), "\"type\":\"error\""));
+	peer_close(&p);
+}
+
+/* Many at once: what does not fit a datagram comes in blocks. */
+static void get_of_many_comes_in_blocks(void **state)
+{
+	struct serverd_peer p;
+	struct body b;
+
+	(void)state;
+	peer_open(&p, true, false, AUTO);
+	peer_start(&p, NULL);
+	for (unsigned i = 1; i <= 60; i++) {
+		char source[32];
+
+		snprintf(source, sizeof(source), "10.20.0.%u/32", i);
+		assert_int_equal(peer_put(&p, i, "203.0.113.9/32", source, 3600), CODE(2, 1));
+	}
+	assert_int_equal(peer_request(&p, METHOD_GET, "mitigate/cuid=" PEER_CUID, NULL), CODE(2, 5));
+	assert_true(p.payload.len > 1280);
+	peer_body(&p.payload, &b);
+	assert_int_equal(b.n_scope, 60);
+	body_free(&b);
+	peer_close(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whole_way_over_dtls), cmocka_unit_test(whole_way_over_tls), cmocka_unit_test(observation_ends_with_the_mitigation),
+		cmocka_unit_test(killed_again_and_again), cmocka_unit_test(pipeline_is_restarted), cmocka_unit_test(owner_decides_over_the_socket_CH_29),
+		cmocka_unit_test(get_of_many_comes_in_blocks),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
