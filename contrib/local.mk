@@ -1,3 +1,7 @@
-# Demo, quickstart and integrations.
+# Demo, quickstart, the first run, and integrations.
 EXTRA_DIST += contrib/quickstart contrib/demo/run
+# Scripts to run and to read, beside the documents.
+examplesdir = $(docdir)/examples
+dist_examples_SCRIPTS = contrib/setup-provider contrib/setup-router
+dist_examples_DATA = contrib/setup-lib.sh
 include contrib/demo/local.mk
