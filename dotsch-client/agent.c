@@ -9,6 +9,7 @@
 #include "dots/cuid.h"
 #include "dots/envelope.h"
 #include "inquiry.h"
+#include "ledger.h"
 #include "link/tls.h"
 #include "mitigations.h"
 #include "tell.h"
@@ -48,12 +49,12 @@ static struct tls_bundle *make_bundle(struct agent *a, const struct config *conf
 }
 
 /* Configured; else the one of former runs, which a renewed certificate must not change; else from our certificate; else a random one (RFC 9132, 4.4.1.1). */
-static int choose_cuid(struct agent *a, struct reason *why)
+static void choose_cuid(struct agent *a)
 {
 	uint8_t digest[32];
 	if (a->config.cuid || *state_cuid(a->state)) {
 		snprintf(a->cuid, sizeof a->cuid, "%s", a->config.cuid ? a->config.cuid : state_cuid(a->state));
-		return 0;
+		return;
 	}
 	if (!tls_bundle_spki(a->bundle, digest)) {
 		tls_random(digest, sizeof digest);
@@ -61,10 +62,10 @@ static int choose_cuid(struct agent *a, struct reason *why)
 			log_warning("neither cuid nor state is configured: this run has a cuid of its own");
 	}
 	cuid_from_digest(digest, a->cuid);
-	return state_set_cuid(a->state, a->cuid, why);
+	state_set_cuid(a->state, a->cuid);
 }
 
-int agent_open(struct agent *a, struct loop *l, const char *config_path, struct reason *why)
+int agent_open(struct agent *a, struct loop *l, const char *config_path, bool check, struct reason *why)
 {
 	*a = (struct agent){ .loop = l, .config_path = config_path };
 	if (config_load(config_path, &a->config, why) < 0)
@@ -73,10 +74,11 @@ int agent_open(struct agent *a, struct loop *l, const char *config_path, struct 
 	a->requests = requests_new();
 	if (!a->peers || !a->requests)
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
-	if (peers_load(a->peers, a->config.peers_file, why) < 0 || !(a->state = state_open(a->config.state, why)) ||
-	    !(a->bundle = make_bundle(a, &a->config, why)))
+	if (peers_load(a->peers, a->config.peers_file, why) < 0 || !(a->bundle = make_bundle(a, &a->config, why)) ||
+	    !(a->state = state_open(l, check ? NULL : a->config.state, why)))
 		return -1;
-	return choose_cuid(a, why);
+	choose_cuid(a);
+	return ledger_load(a, why);
 }
 
 static void tell_listening(struct agent *a)
@@ -156,6 +158,7 @@ void agent_reload(struct agent *a)
 
 void agent_close(struct agent *a)
 {
+	a->closing = true;
 	for (struct router *r = a->routers; r; r = r->next)
 		if (r->session) {
 			session_close(r->session, true);

@@ -29,14 +29,15 @@ struct agent {
 	struct inquiry *inquiries;
 	struct console *consoles;
 	char cuid[CUID_MAX_BYTES + 1];
+	bool closing;                        /* what is put away now is not over */
 	unsigned sessions;                   /* routers connected */
 	/* `refused` lines of this second, so that a flood of bad handshakes does not become a flood of lines. */
 	int64_t refused_second;
 	unsigned refused_told, refused_kept;
 };
 
-/* Configuration, peers, state and credentials, nothing bound yet. 0, or -1 with *why; agent_close in both cases. */
-int agent_open(struct agent *a, struct loop *l, const char *config_path, struct reason *why);
+/* Configuration, peers, state and credentials, nothing bound yet. check: the state is not touched. 0, or -1 with *why; agent_close in both cases. */
+int agent_open(struct agent *a, struct loop *l, const char *config_path, bool check, struct reason *why);
 /* Binds the sockets and tells `listening`. */
 int agent_listen(struct agent *a, struct reason *why);
 /* Reads configuration and peers again; sessions of unchanged peers stay. What is wrong is told, and the old ones stay in force. */

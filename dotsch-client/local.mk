@@ -12,6 +12,7 @@ noinst_LIBRARIES += %D%/libclient.a
 	%D%/control.c %D%/control.h \
 	%D%/decode.c %D%/decode.h \
 	%D%/inquiry.c %D%/inquiry.h \
+	%D%/ledger.c %D%/ledger.h \
 	%D%/mitigations.c %D%/mitigations.h \
 	%D%/names.c %D%/names.h \
 	%D%/notice.c %D%/notice.h \
@@ -29,7 +30,7 @@ noinst_LIBRARIES += %D%/libclient.a
 	%D%/uri.h \
 	%D%/watch.c %D%/watch.h \
 	%D%/words.c %D%/words.h
-CLIENT_LIBS = dotsch-client/libclient.a $(LINK_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS) $(READLINE_LIBS)
+CLIENT_LIBS = dotsch-client/libclient.a $(STORE_LIBS) $(LINK_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS) $(READLINE_LIBS)
 bin_PROGRAMS += %D%/dotsch-client
 %C%_dotsch_client_SOURCES = %D%/main.c
 %C%_dotsch_client_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)

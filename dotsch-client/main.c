@@ -129,7 +129,7 @@ static int run_agent(const struct options *o, char *command)
 	int status;
 	if (!loop)
 		return EXIT_TROUBLE;
-	if (agent_open(&r.agent, loop, o->config, &why) < 0) {
+	if (agent_open(&r.agent, loop, o->config, o->check, &why) < 0) {
 		status = trouble(&why);
 	} else if (o->check) {
 		conf_print(r.agent.config.conf, stdout);

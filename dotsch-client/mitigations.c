@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ledger.h"
 #include "slots.h"
 
 #define TABLE_START 256
@@ -188,6 +189,7 @@ void entry_free(struct entry *e)
 	entry_paid(e, true);
 	entry_in_force(e, false);
 	loop_timer_stop(a->loop, &e->timer);
+	ledger_forget(e);
 	take_out(a->requests, e);
 	a->requests->count--;
 	*e->link = e->next;
@@ -195,7 +197,7 @@ void entry_free(struct entry *e)
 		e->next->link = e->link;
 	mitigation_free(&e->asked);
 	free(e);
-	if (!a->requests->count)
+	if (!a->requests->count && !a->closing)
 		state_idle(a->state);
 }
 
@@ -231,6 +233,7 @@ struct entry *requests_next_ref(const struct entry *e)
 void entry_set_mid(struct entry *e, uint32_t mid)
 {
 	struct requests *t = e->router->agent->requests;
+	ledger_renamed(e);
 	take_out(t, e);
 	e->mid = mid;
 	hang_in(t, e);

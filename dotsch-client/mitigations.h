@@ -36,6 +36,14 @@ enum entry_state {
 	ENTRY_LEFT,        /* over; observed to its end */
 };
 
+/* What the state holds of a request. */
+struct written {
+	bool there, keep, sent;
+	enum entry_state state;
+	enum dots_status status;
+	int64_t lifetime, ends;
+};
+
 /* One mitigation request. */
 struct entry {
 	struct router *router;
@@ -63,6 +71,8 @@ struct entry {
 	bool observed;                       /* this session's observation has delivered a state */
 	bool asked_again;                    /* because the peer had lost it, and it has told no state since */
 	bool observe_off;                    /* the user does not want it */
+
+	struct written written;
 
 	/* The last state told by the peer. */
 	enum dots_status status;

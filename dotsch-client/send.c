@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "dots/cbor.h"
 #include "dots/cuid.h"
+#include "ledger.h"
 #include "link/tls.h"
 #include "notice.h"
 #include "tell.h"
@@ -117,6 +118,7 @@ void entry_arm(struct entry *e)
 		loop_timer_set(e->router->agent->loop, &e->timer, first - now(e));
 	else
 		loop_timer_stop(e->router->agent->loop, &e->timer);
+	ledger_note(e);
 }
 
 void entry_lifetime(struct entry *e, int64_t lifetime)
@@ -178,6 +180,7 @@ static void new_cuid(struct entry *e)
 {
 	uint8_t random[32];
 	tls_random(random, sizeof random);
+	ledger_renamed(e);
 	cuid_from_digest(random, e->router->cuid);
 	log_warning("%s: another client uses our cuid; asking again as %s", e->router->name, e->router->cuid);
 	e->cuid_retries++;
@@ -376,6 +379,17 @@ void entry_session_up(struct entry *e)
 		notice_start(e);
 	if (e->state == ENTRY_ACTIVE && e->refresh_at == WHEN_CONNECTED)
 		entry_refresh(e, ATTACK_STATUS_NONE);
+}
+
+void entry_taken_up(struct entry *e, int64_t left)
+{
+	if (e->keep && e->state == ENTRY_ACTIVE)
+		e->refresh_at = WHEN_CONNECTED;
+	if (left > 0 || !e->expires_at || kept(e)) {
+		entry_arm(e);
+		return;
+	}
+	expire(e);
 }
 
 void entry_ask_again(struct entry *e)

@@ -9,6 +9,8 @@
 void entry_start(struct entry *e);
 /* The session is up: whatever waits goes out. May free the entry. */
 void entry_session_up(struct entry *e);
+/* Taken out of the state after a restart; left: seconds of its lifetime, <= 0 when it has run out meanwhile. */
+void entry_taken_up(struct entry *e, int64_t left);
 /* The peer has lost it: it waits to be sent again, with the same mid and what is left of its lifetime. */
 void entry_ask_again(struct entry *e);
 /* PUT with the same mid and all its parameters; attack != 0 makes it an efficacy update (RFC 9132, 4.4.3). */

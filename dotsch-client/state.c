@@ -3,140 +3,172 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
-#include "base/json.h"
+#include "base/log.h"
 #include "base/when.h"
+#include "store/store.h"
 
-#define MID_BLOCK 1024                       /* reserved at a time: one write to the disk for so many requests */
+#define MID_BLOCK 65536u                     /* reserved at a time; the next block is asked for when half of one is used */
 #define MID_RESTART 3221225471u              /* RFC 9132, 4.4.1: three quarters of 2^32 - 1 */
+#define START_WAIT_MS 10000
 
 struct state {
-	char *path;                          /* NULL = nothing is kept */
-	uint32_t next, reserved;             /* mids below `reserved` may be given out */
+	struct loop *loop;
+	struct store *store;                 /* NULL = nothing is kept */
+	int lock;
+	uint32_t next, durable, asked;       /* mids below `durable` may be given out; `asked` is on its way to the disk */
+	bool failed;
 	char cuid[CUID_MAX_BYTES + 1];
 };
 
-/* Temporary file, fsync, rename, fsync of the folder: the file is the old one or the new one at any moment. */
-static int write_durably(const char *path, const char *text, size_t len)
+static const char *const schema[] = {
+	"CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+	"CREATE TABLE request (peer TEXT NOT NULL, cuid TEXT NOT NULL, mid INTEGER NOT NULL, ref TEXT NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,"
+	" standing INTEGER NOT NULL, status INTEGER NOT NULL, keep INTEGER NOT NULL, sent INTEGER NOT NULL, lifetime INTEGER NOT NULL, ends INTEGER NOT NULL,"
+	" document TEXT NOT NULL, PRIMARY KEY (peer, cuid, mid)) WITHOUT ROWID;",
+	NULL,
+};
+
+static void committed(void *arg, bool ok, const char *why)
 {
-	char *temp = NULL;
-	if (asprintf(&temp, "%s.new", path) < 0)
-		return -1;
-	int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int result = fd >= 0 && write(fd, text, len) == (ssize_t)len && fsync(fd) == 0 ? 0 : -1;
-	if (fd >= 0 && close(fd) < 0)
-		result = -1;
-	if (result == 0)
-		result = rename(temp, path);
-	free(temp);
-	if (result < 0)
-		return -1;
-	const char *slash = strrchr(path, '/');
-	char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-	int dir = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	result = dir >= 0 ? fsync(dir) : -1;
-	if (dir >= 0)
-		close(dir);
-	free(folder);
+	struct state *s = arg;
+	if (!ok && !s->failed)
+		log_error("state: %s: what is asked for now does not survive a restart", why);
+	s->failed = !ok;
+}
+
+static void set_meta(struct state *s, const char *name, struct store_value value, void (*done)(void *arg, bool ok, const char *why))
+{
+	struct store_txn *t = store_begin(s->store);
+	const struct store_value v[] = { store_text(name), value };
+	if (!t) {
+		done(s, false, "out of memory");
+		return;
+	}
+	store_add(t, "INSERT OR REPLACE INTO meta VALUES (?1, ?2)", v, 2);
+	store_commit(t, done, s);
+}
+
+static void mids_reserved(void *arg, bool ok, const char *why)
+{
+	struct state *s = arg;
+	committed(s, ok, why);
+	if (ok)
+		s->durable = s->asked;
+	else
+		s->asked = s->durable;       /* tried again with the next request */
+}
+
+static void reserve(struct state *s)
+{
+	if (s->asked != s->durable || s->durable == UINT32_MAX)
+		return;
+	s->asked = s->durable > UINT32_MAX - MID_BLOCK ? UINT32_MAX : s->durable + MID_BLOCK;
+	if (s->store)
+		set_meta(s, "mid", store_int(s->asked), mids_reserved);
+	else
+		s->durable = s->asked;
+}
+
+static void meta_row(void *arg, const struct store_row *r)
+{
+	struct state *s = arg;
+	if (!strcmp(store_column_text(r, 0), "mid"))
+		s->next = s->durable = s->asked = (uint32_t)store_column_int(r, 1);
+	else if (!strcmp(store_column_text(r, 0), "cuid"))
+		snprintf(s->cuid, sizeof s->cuid, "%s", store_column_text(r, 1));
+}
+
+/* Two agents on one state would give out the same mids. A file of its own: closing the database's own file would give up SQLite's locks. */
+static int take_lock(struct state *s, const char *path, struct reason *why)
+{
+	char *name = NULL;
+	if (asprintf(&name, "%s.lock", path) < 0)
+		abort();
+	s->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int result = 0;
+	if (s->lock < 0)
+		result = reason_set(why, REASON_BAD_REQUEST, "state", "", "%s: %s", name, strerror(errno));
+	else if (flock(s->lock, LOCK_EX | LOCK_NB) < 0)
+		result = reason_set(why, REASON_BAD_REQUEST, "state", "", "%s is in use by another dotsch-client; attach to it with -s, or configure another state", path);
+	free(name);
 	return result;
 }
 
-static int save(const struct state *s, uint32_t reserved, const char *cuid, struct reason *why)
+static int open_store(struct state *s, const char *path, struct reason *why)
 {
-	if (!s->path)
-		return 0;
-	json_t *o = json_object();
-	json_put_int(o, "mid", reserved);
-	json_put_string(o, "cuid", *cuid ? cuid : NULL);
-	size_t len;
-	char *text = json_line_format(o, &len);
-	json_decref(o);
-	int result = text ? write_durably(s->path, text, len) : -1;
-	free(text);
-	return result < 0 ? reason_set(why, REASON_BAD_REQUEST, "state", "", "%s: %s", s->path, strerror(errno)) : 0;
-}
-
-static int load(struct state *s, struct reason *why)
-{
-	char text[1024];
-	FILE *f = fopen(s->path, "re");
-	if (!f && errno == ENOENT)
-		return 0;
-	if (!f)
-		return reason_set(why, REASON_BAD_REQUEST, "state", "", "%s: %s", s->path, strerror(errno));
-	size_t len = fread(text, 1, sizeof text, f);
-	fclose(f);
-	struct reason inner = { 0 };
-	uint64_t mid = 0;
-	const char *cuid = NULL;
-	json_t *o = json_line_parse(text, len, &inner);
-	if (!o || json_get_u64(o, "mid", UINT32_MAX, &mid, &inner) != 1 || json_get_string(o, "cuid", CUID_MAX_BYTES, &cuid, &inner) < 0) {
-		json_decref(o);
-		return reason_set(why, REASON_BAD_REQUEST, "state", "", "%s is not a state file of dotsch-client: %s", s->path, inner.text);
-	}
-	s->next = s->reserved = (uint32_t)mid;
-	snprintf(s->cuid, sizeof s->cuid, "%s", cuid ? cuid : "");
-	json_decref(o);
-	return 0;
-}
-
-static int reserve(struct state *s, struct reason *why)
-{
-	if (s->next == UINT32_MAX)
-		return reason_set(why, REASON_BAD_REQUEST, "mid", "RFC 9132, 4.4.1", "all numbers are used up; they start again when no mitigation is active");
-	uint32_t upto = s->next > UINT32_MAX - MID_BLOCK ? UINT32_MAX : s->next + MID_BLOCK;
-	if (save(s, upto, s->cuid, why) < 0)
+	if (take_lock(s, path, why) < 0 || !(s->store = store_open(s->loop, path, schema, why)) ||
+	    store_read(s->store, "SELECT name, value FROM meta", NULL, 0, meta_row, s, why) < 0)
 		return -1;
-	s->reserved = upto;
+	/* Waiting is right here: nothing has been accepted yet, and no request shall wait for this later. */
+	reserve(s);
+	for (int64_t until = when_wall_ms() + START_WAIT_MS; s->durable != s->asked && when_wall_ms() < until;)
+		loop_step(s->loop, 20);
+	if (s->next == s->durable)
+		return reason_set(why, REASON_BAD_REQUEST, "state", "", "%s cannot be written", path);
 	return 0;
 }
 
-struct state *state_open(const char *path, struct reason *why)
+struct state *state_open(struct loop *l, const char *path, struct reason *why)
 {
 	struct state *s = calloc(1, sizeof *s);
 	if (!s)
 		abort();
-	s->next = s->reserved = (uint32_t)(when_wall_ms() / 1000);
-	if (!path)
-		return s;
-	s->next = s->reserved = 1;   /* 0 is legal, but to some it looks like none */
-	s->path = strdup(path);
-	/* The first block is taken now: no request waits for the disk. */
-	if (!s->path || load(s, why) < 0 || reserve(s, why) < 0) {
+	/* Without an old number: the clock, so that a lost file does not take us back to numbers that the routers have seen. */
+	*s = (struct state){ .loop = l, .lock = -1 };
+	s->next = s->durable = s->asked = (uint32_t)(when_wall_ms() / 1000);
+	if (path && open_store(s, path, why) < 0) {
 		state_close(s);
 		return NULL;
 	}
+	if (!path)
+		reserve(s);
 	return s;
+}
+
+static void nothing(void *arg, bool ok, const char *why)
+{
+	(void)arg;
+	(void)ok;
+	(void)why;
 }
 
 void state_close(struct state *s)
 {
 	if (!s)
 		return;
-	if (s->next != s->reserved)
-		save(s, s->next, s->cuid, NULL);   /* gives the rest of the block back; without it the numbers are only skipped */
-	free(s->path);
+	/* The rest of the block goes back; after a crash its numbers are skipped. */
+	if (s->store && s->next != s->durable)
+		set_meta(s, "mid", store_int(s->next), nothing);
+	store_close(s->store);
+	if (s->lock >= 0)
+		close(s->lock);
 	free(s);
 }
 
 int state_next_mid(struct state *s, uint32_t *mid, struct reason *why)
 {
-	if (s->next == s->reserved && reserve(s, why) < 0)
-		return -1;
+	if (s->durable - s->next < MID_BLOCK / 2)
+		reserve(s);
+	if (s->next == s->durable)
+		return reason_set(why, REASON_BAD_REQUEST, "mid", "RFC 9132, 4.4.1", s->next == UINT32_MAX ? "all numbers are used up; they start again when no mitigation is active" :
+		                  "the state cannot be written, and a number must not be used twice");
 	*mid = s->next++;
 	return 0;
 }
 
 void state_idle(struct state *s)
 {
-	if (s->next < MID_RESTART || save(s, MID_BLOCK, s->cuid, NULL) < 0)
+	if (s->next < MID_RESTART || s->asked != s->durable)
 		return;
-	s->next = 0;
-	s->reserved = MID_BLOCK;
+	s->next = s->durable = s->asked = 0;
+	reserve(s);
 }
 
 const char *state_cuid(const struct state *s)
@@ -144,10 +176,63 @@ const char *state_cuid(const struct state *s)
 	return s->cuid;
 }
 
-int state_set_cuid(struct state *s, const char *cuid, struct reason *why)
+void state_set_cuid(struct state *s, const char *cuid)
 {
-	if (save(s, s->reserved, cuid, why) < 0)
-		return -1;
 	snprintf(s->cuid, sizeof s->cuid, "%s", cuid);
-	return 0;
+	if (s->store)
+		set_meta(s, "cuid", store_text(s->cuid), committed);
+}
+
+void state_keep(struct state *s, const struct kept_request *r)
+{
+	struct store_txn *t = s->store ? store_begin(s->store) : NULL;
+	if (!t)
+		return;
+	const struct store_value v[] = {
+		store_text(r->peer), store_text(r->cuid), store_int(r->mid), store_int(r->standing), store_int(r->status), store_int(r->keep), store_int(r->sent),
+		store_int(r->lifetime), store_int(r->ends), store_text(r->ref), store_int(r->part), store_int(r->parts), store_text(r->document),
+	};
+	/* What does not change is written once: a document may name 100,000 sources. */
+	if (r->document)
+		store_add(t, "INSERT OR REPLACE INTO request (peer, cuid, mid, standing, status, keep, sent, lifetime, ends, ref, part, parts, document)"
+		             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)", v, 13);
+	else
+		store_add(t, "UPDATE request SET standing = ?4, status = ?5, keep = ?6, sent = ?7, lifetime = ?8, ends = ?9 WHERE peer = ?1 AND cuid = ?2 AND mid = ?3", v, 9);
+	store_commit(t, committed, s);
+}
+
+void state_drop(struct state *s, const char *peer, const char *cuid, uint32_t mid)
+{
+	struct store_txn *t = s->store ? store_begin(s->store) : NULL;
+	const struct store_value v[] = { store_text(peer), store_text(cuid), store_int(mid) };
+	if (!t)
+		return;
+	store_add(t, "DELETE FROM request WHERE peer = ?1 AND cuid = ?2 AND mid = ?3", v, 3);
+	store_commit(t, committed, s);
+}
+
+struct loading {
+	void (*fn)(void *arg, const struct kept_request *r);
+	void *arg;
+};
+
+static void request_row(void *arg, const struct store_row *r)
+{
+	const struct loading *l = arg;
+	const struct kept_request k = {
+		.peer = store_column_text(r, 0), .cuid = store_column_text(r, 1), .mid = (uint32_t)store_column_int(r, 2), .ref = store_column_text(r, 3),
+		.part = (unsigned)store_column_int(r, 4), .parts = (unsigned)store_column_int(r, 5), .standing = (int)store_column_int(r, 6),
+		.status = (int)store_column_int(r, 7), .keep = store_column_int(r, 8) != 0, .sent = store_column_int(r, 9) != 0, .lifetime = store_column_int(r, 10),
+		.ends = store_column_int(r, 11), .document = store_column_text(r, 12),
+	};
+	l->fn(l->arg, &k);
+}
+
+int state_load(struct state *s, void (*fn)(void *arg, const struct kept_request *r), void *arg, struct reason *why)
+{
+	struct loading l = { fn, arg };
+	if (!s->store)
+		return 0;
+	return store_read(s->store, "SELECT peer, cuid, mid, ref, part, parts, standing, status, keep, sent, lifetime, ends, document FROM request ORDER BY mid", NULL, 0,
+	                  request_row, &l, why);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* state - what must outlive the process so that no mid is ever used twice: the next free mid and the cuid (RFC 9132, 4.4.1). */
+/* state - what must outlive the process: the next free mid, the cuid, and the requests with how they stand (RFC 9132, 4.4.1). */
 #ifndef CLIENT_STATE_H
 #define CLIENT_STATE_H
 
@@ -7,19 +7,40 @@
 #include <stdint.h>
 
 #include "base/limits.h"
+#include "base/loop.h"
 #include "base/reason.h"
 
 struct state;
 
-/* path NULL: nothing is kept; mids then start at the seconds since 1970, which rises from one start to the next. NULL with *why. */
-struct state *state_open(const char *path, struct reason *why);
-void state_close(struct state *s);           /* NULL allowed */
-/* The next mid: strictly increasing over all peers and all runs. 0, or -1 with *why when it could not be made durable: then it must not be used. */
+/* One request as it is kept. Strings are borrowed. */
+struct kept_request {
+	const char *peer, *cuid, *ref;       /* ref "" = none */
+	uint32_t mid;
+	unsigned part, parts;
+	int standing;                        /* enum entry_state */
+	int status;                          /* enum dots_status, the last one told */
+	bool keep, sent;
+	int64_t lifetime;                    /* asked for, seconds */
+	int64_t ends;                        /* wall seconds; 0 = no end */
+	const char *document;                /* the request as a DOTS document; NULL when keeping: as it was */
+};
+
+/* path NULL: nothing is kept. A file in use by another process is refused. Blocks until the first mids are reserved on the disk. NULL with *why. */
+struct state *state_open(struct loop *l, const char *path, struct reason *why);
+/* Writes everything. NULL allowed. */
+void state_close(struct state *s);
+/* The next mid: strictly increasing over all peers and all runs. 0, or -1 with *why when the disk has not yet taken what is needed: then none may be used. */
 int state_next_mid(struct state *s, uint32_t *mid, struct reason *why);
-/* Nothing is under way: once three quarters of the numbers are used up, start again at 0. */
+/* Nothing is under way: once three quarters of the numbers are used up, they start again at 0. */
 void state_idle(struct state *s);
-/* The cuid kept, "" when none. Setting it is durable on return; 0, or -1 with *why. */
+/* The cuid kept, "" when none. */
 const char *state_cuid(const struct state *s);
-int state_set_cuid(struct state *s, const char *cuid, struct reason *why);
+void state_set_cuid(struct state *s, const char *cuid);
+
+/* Written by a thread of its own, in the order of the calls. */
+void state_keep(struct state *s, const struct kept_request *r);
+void state_drop(struct state *s, const char *peer, const char *cuid, uint32_t mid);
+/* Every request kept. 0, or -1 with *why. */
+int state_load(struct state *s, void (*fn)(void *arg, const struct kept_request *r), void *arg, struct reason *why);
 
 #endif

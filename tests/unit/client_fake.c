@@ -237,7 +237,7 @@ static void start(struct lab *l)
 	static char path[128];
 	struct reason why = { 0 };
 	snprintf(path, sizeof path, "%s/client.conf", l->folder);
-	if (agent_open(&l->agent, l->wire->loop, path, &why) < 0) {
+	if (agent_open(&l->agent, l->wire->loop, path, false, &why) < 0) {
 		fprintf(stderr, "%s\n", why.text);
 		abort();
 	}
@@ -264,7 +264,7 @@ int lab_setup(void **state)
 int lab_teardown(void **state)
 {
 	struct lab *l = *state;
-	static const char *const files[] = { "client.conf", "peers.jsonl", "client.db", "client.db-wal", "client.db-shm" };
+	static const char *const files[] = { "client.conf", "peers.jsonl", "client.db", "client.db-wal", "client.db-shm", "client.db.lock" };
 	char path[128];
 	console_remove(&l->console);
 	agent_close(&l->agent);

@@ -549,15 +549,50 @@ static void mids_rise_over_restarts(void **state)
 		}
 		lab_restart(l);
 	}
-	/* Killed: what was reserved is skipped, never used again. */
-	uint32_t mid;
-	struct reason why;
-	assert_int_equal(state_next_mid(l->agent.state, &mid, &why), 0);
-	struct state *second = state_open(l->agent.config.state, &why);
-	uint32_t after;
-	assert_int_equal(state_next_mid(second, &after, &why), 0);
-	assert_true(after > mid);
-	state_close(second);
+	/* Meanwhile nobody else may use the state. */
+	struct reason why = { 0 };
+	assert_null(state_open(l->wire->loop, l->agent.config.state, &why));
+	assert_non_null(strstr(why.text, "in use"));
+}
+
+/* One request in force, one that waits for its router, one that is being withdrawn, one that is over: each goes on as it stood. */
+static void restart_goes_on(void **state)
+{
+	struct lab *l = *state;
+	bool several;
+	lab_connect(l);
+	lab_say(l, MITIGATE("in-force", "\"keep\":true,"));
+	lab_run(l, 100);
+	uint32_t in_force = l->router.mid;
+	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"waits\"," SCOPE(TARGET ",\"source-prefix\":[\"100.64.8.22/32\"],\"lifetime\":1800") "}");
+	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"leaves\"," SCOPE("\"target-prefix\":[\"203.0.113.77/32\"]," SOURCE ",\"lifetime\":1800") "}");
+	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"over\"," SCOPE("\"target-prefix\":[\"203.0.113.78/32\"]," SOURCE ",\"lifetime\":1800") "}");
+	lab_run(l, 5000);
+	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"over\"}");
+	lab_run(l, 1000);
+	wire_break(l->wire, LEFT, "gone");
+	lab_run(l, 100);
+	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"leaves\"}");
+	assert_int_equal(l->router.n_deletes, 1);
+	unsigned puts = l->router.n_puts;
+	lab_restart(l);
+	assert_int_equal(requests_count(l->agent.requests), 3);
+	struct entry *e = requests_by_mid(l->agent.requests, NULL, in_force, &several);
+	assert_non_null(e);
+	assert_int_equal(e->state, ENTRY_ACTIVE);
+	assert_true(e->keep);
+	assert_int_equal(requests_by_ref(l->agent.requests, "waits")->state, ENTRY_WAITING);
+	assert_int_equal(requests_by_ref(l->agent.requests, "leaves")->state, ENTRY_LEAVING);
+	assert_null(requests_by_ref(l->agent.requests, "over"));
+	lab_forget(l);
+	lab_reconnect(l);
+	lab_run(l, 5000);
+	/* Refreshed since it is kept, with its own mid; withdrawn; observed again. */
+	assert_int_equal(l->router.n_puts, puts + 1);
+	assert_int_equal(l->router.n_deletes, 2);
+	assert_non_null(lab_find(l, "status", "ref", "in-force"));
+	lab_say(l, MITIGATE("newer", ""));
+	assert_true(requests_by_ref(l->agent.requests, "newer")->mid > in_force + 3);
 }
 
 static void peer_lines(void **state)
@@ -597,7 +632,7 @@ int main(void)
 		LAB_TEST("wait for the block", wait_for_the_block), LAB_TEST("wait in vain", wait_in_vain), LAB_TEST("end of input", end_of_input),
 		LAB_TEST("several routers", several_routers), LAB_TEST("divided by size", divided_by_size), LAB_TEST("CH-38 subscriber", subscriber_picks_the_router),
 		LAB_TEST("query, observe an unknown mid", query_and_observe_unknown), LAB_TEST("mids rise over restarts", mids_rise_over_restarts),
-		LAB_TEST("peer lines", peer_lines),
+		LAB_TEST("restart goes on", restart_goes_on), LAB_TEST("peer lines", peer_lines),
 	};
 	return cmocka_run_group_tests_name("client", tests, NULL, NULL);
 }

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/when.h"
+#include "dots/json.h"
+#include "send.h"
+
+#define SAME_END_S 5     /* the peer counts whole seconds, so the end seems to move a little with each of its words */
+
+static int64_t wall_end(const struct entry *e)
+{
+	return e->expires_at ? (when_wall_ms() + e->expires_at - loop_now(e->router->agent->loop)) / 1000 : 0;
+}
+
+static bool as_written(const struct entry *e, int64_t ends)
+{
+	const struct written *w = &e->written;
+	int64_t moved = ends - w->ends;
+	/* Under way is as good as waiting: after a crash it is asked again. */
+	enum entry_state state = e->state == ENTRY_ASKING ? ENTRY_WAITING : e->state;
+	return w->there && w->state == state && w->status == e->status && w->keep == e->keep && w->sent == e->sent && w->lifetime == e->asked.lifetime &&
+	       !w->ends == !ends && moved <= SAME_END_S && moved >= -SAME_END_S;
+}
+
+void ledger_note(struct entry *e)
+{
+	struct agent *a = e->router->agent;
+	int64_t ends = wall_end(e);
+	/* What is over must not be asked for again by the next run. */
+	if (e->state == ENTRY_LEFT)
+		ledger_forget(e);
+	if (e->unknown || e->state == ENTRY_LEFT || as_written(e, ends))
+		return;
+	enum entry_state state = e->state == ENTRY_ASKING ? ENTRY_WAITING : e->state;
+	char *document = NULL;
+	if (!e->written.there) {
+		json_t *o = json_object();
+		dots_json_write_mitigation(&e->asked, o);
+		document = json_line_format(o, NULL);
+		json_decref(o);
+	}
+	const struct kept_request k = {
+		.peer = e->router->name, .cuid = e->router->cuid, .ref = e->ref, .mid = e->mid, .part = e->part, .parts = e->parts, .standing = (int)state,
+		.status = (int)e->status, .keep = e->keep, .sent = e->sent, .lifetime = e->asked.lifetime, .ends = ends, .document = document,
+	};
+	state_keep(a->state, &k);
+	e->written = (struct written){ .there = true, .state = state, .status = e->status, .keep = e->keep, .sent = e->sent, .lifetime = e->asked.lifetime, .ends = ends };
+	free(document);
+}
+
+void ledger_renamed(struct entry *e)
+{
+	if (e->written.there)
+		state_drop(e->router->agent->state, e->router->name, e->router->cuid, e->mid);
+	e->written.there = false;
+}
+
+void ledger_forget(struct entry *e)
+{
+	if (!e->router->agent->closing)
+		ledger_renamed(e);
+}
+
+static void take_up(struct agent *a, struct router *r, const struct kept_request *k, struct mitigation *m)
+{
+	int64_t left = k->ends ? k->ends - when_wall_ms() / 1000 : 0;
+	enum entry_state state = (enum entry_state)k->standing;
+	m->lifetime = k->lifetime;
+	struct entry *e = entry_new(r, k->mid, k->ref, m);
+	if (!e)
+		return;
+	e->part = k->part;
+	e->parts = k->parts;
+	e->keep = k->keep;
+	e->sent = k->sent;
+	e->state = state == ENTRY_ACTIVE || state == ENTRY_LEAVING ? state : ENTRY_WAITING;
+	e->status = (enum dots_status)k->status;
+	entry_in_force(e, e->state == ENTRY_ACTIVE);
+	e->expires_at = k->ends ? loop_now(a->loop) + (left > 0 ? left : 1) * 1000 : 0;
+	e->written = (struct written){ .there = true, .state = e->state, .status = e->status, .keep = e->keep, .sent = e->sent, .lifetime = k->lifetime, .ends = k->ends };
+	entry_taken_up(e, left);
+}
+
+static void load_one(void *arg, const struct kept_request *k)
+{
+	struct agent *a = arg;
+	struct peer *p = peers_by_name(a->peers, k->peer);
+	struct router *r = p ? router_of(a, p) : NULL;
+	struct reason why = { .text = "it belongs to no peer any more" };
+	json_t *o = r ? json_line_parse(k->document, strlen(k->document), &why) : NULL;
+	struct body body;
+	body_init(&body);
+	if (!o || dots_json_read(o, &body, &why) < 0 || body.n_scope != 1) {
+		log_warning("state: mid %u of %s was dropped: %s", k->mid, k->peer, why.text);
+		state_drop(a->state, k->peer, k->cuid, k->mid);
+	} else {
+		/* After a collision of cuids a peer has one of its own. */
+		snprintf(r->cuid, sizeof r->cuid, "%s", k->cuid);
+		take_up(a, r, k, &body.scope[0]);
+	}
+	body_free(&body);
+	json_decref(o);
+}
+
+int ledger_load(struct agent *a, struct reason *why)
+{
+	if (state_load(a->state, load_one, a, why) < 0)
+		return -1;
+	if (requests_count(a->requests))
+		log_info("state: %zu requests taken up again", requests_count(a->requests));
+	return 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ledger - requests into the state and back, so that neither a crash nor a restart loses or doubles one. */
+#ifndef CLIENT_LEDGER_H
+#define CLIENT_LEDGER_H
+
+#include "mitigations.h"
+
+/* Writes the entry if it differs from what was written last in anything that matters; counters do not (flash wears out). */
+void ledger_note(struct entry *e);
+/* It is over. Not at the end of the program: then it is only put away. */
+void ledger_forget(struct entry *e);
+/* Before a mid or cuid changes: the old row goes, and the next note makes a new one. */
+void ledger_renamed(struct entry *e);
+/* Makes the entries of former runs; what waits goes out when its router calls. 0, or -1 with *why. */
+int ledger_load(struct agent *a, struct reason *why);
+
+#endif
