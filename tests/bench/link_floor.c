@@ -147,6 +147,8 @@ static void datagram(struct floor *f, uint8_t *data, size_t len, struct sockaddr
 	char plain[2048];
 	for (int ret; f->in || !o->up;) {
 		ret = o->up ? (int)gnutls_record_recv(o->g, plain, sizeof plain) : gnutls_handshake(o->g);
+		if (o->up && ret > 0)
+			gnutls_record_send(o->g, plain, (size_t)ret);
 		if (!o->up && ret == 0) {
 			o->up = true;
 			f->established++;
