@@ -246,6 +246,40 @@ int kernel_change(struct kernel *k, struct unit *u, struct plan *plan, int64_t n
 	return e;
 }
 
+int kernel_source(struct kernel *k, struct unit *u, const struct prefix *address, bool add, struct reason *why)
+{
+	int f = address->family == 6;
+	struct prefix_list *l = &u->plan.source[f];
+	size_t at = 0;
+	while (at < l->n && !prefix_equal(&l->v[at], address))
+		at++;
+	if ((at < l->n) == add || !u->plan.single[f] || !rules_have_sources(&u->plan, f))
+		return 0;
+	/* The list first: it must not fail once the kernel has it. */
+	if (add && prefix_list_add(l, address) < 0)
+		return reason_set(why, 163, "", "", "out of memory"), -ENOMEM;
+	nft_begin(k->nft);
+	rules_source(k->nft, u->id, address, add);
+	/* Where the source leads to the rules, the way there changes as well. */
+	struct change c = { 0 };
+	if (!add)
+		memmove(&l->v[at], &l->v[at + 1], (--l->n - at) * sizeof *l->v);
+	int e = plan_routes(k, &c, u->plan.hook) < 0 ? (reason_set(why, 163, "", "", "out of memory"), -ENOMEM) : 0;
+	if (e == 0) {
+		route_hook(k->nft, u->plan.hook, k->run, k->dispatch[u->plan.hook], c.next[u->plan.hook], k->devices, k->n_devices);
+		e = kernel_commit(k, why);
+	}
+	if (e < 0) {
+		for (int i = 0; i < 2; i++)
+			dispatch_free(&c.next[u->plan.hook][i]);
+		k->damaged = true;
+		return e;
+	}
+	qsort(l->v, l->n, sizeof *l->v, prefix_compare);
+	settle(k, &c);
+	return 0;
+}
+
 int kernel_renew(struct kernel *k, struct unit *u, int64_t now, struct reason *why)
 {
 	nft_begin(k->nft);

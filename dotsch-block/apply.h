@@ -41,6 +41,8 @@ struct nft *kernel_nft(struct kernel *k);
    install: `replaces` (may be NULL) goes out as `u` goes in, and counts on. change: the unit gets this plan, which is then the unit's. */
 int kernel_install(struct kernel *k, struct unit *u, struct unit *replaces, int64_t now, struct reason *why);
 int kernel_change(struct kernel *k, struct unit *u, struct plan *plan, int64_t now, struct reason *why);
+/* The device has got, or lost, an address. Nothing to do: 0. */
+int kernel_source(struct kernel *k, struct unit *u, const struct prefix *address, bool add, struct reason *why);
 int kernel_remove(struct kernel *k, struct unit *u, struct reason *why);
 /* For a unit that cannot be removed: it is left out when the table is next put right, which is then due. */
 void kernel_forget(struct kernel *k, const struct unit *u);

@@ -16,7 +16,9 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/priv.h"
+#include "probe.h"
 #include "role.h"
+#include "sandbox.h"
 
 /* Another program's flush is noticed well within a second; a look costs some microseconds. */
 #define WATCH_MS 400
@@ -120,21 +122,35 @@ static int own_addresses(struct prefix_list *out)
 	return 0;
 }
 
+/* What this kernel lacks for the policy is said at once; the mitigations it concerns are refused when they come. */
+static void warn_of_lacks(struct block *b)
+{
+	char table[80], action[48];
+	struct reason why;
+	snprintf(table, sizeof table, "%s_check", b->o->table);
+	struct nft *n = nft_open(table, &why);
+	for (size_t i = 0; n && policy_action(b->policy, i); i++) {
+		const struct action *a = policy_action(b->policy, i);
+		if (probe_action(n, a, policy_device_hook(b->policy, a), b->o->device, b->o->n_devices, &why) < 0)
+			log_warning("the action %s cannot be used here: %s", action_format(a, action), why.text);
+	}
+	nft_close(n);
+}
+
 static int start(struct block *b, struct reason *why)
 {
 	const struct options *o = b->o;
-	b->kernel = kernel_open(o->table, o->shared, o->device, o->n_devices, why);
+	b->policy = policy_load(o, why);
+	b->kernel = b->policy ? kernel_open(o->table, o->shared, o->device, o->n_devices, why) : NULL;
 	if (!b->kernel)
 		return -1;
-	own_addresses(&b->own);
-	b->policy = (struct plan_policy){ .hook = o->hook, .device_hook = o->action.verb == VERB_MARK ? HOOK_PREROUTING : HOOK_FORWARD, .action = o->action,
-		.drop_fragments = o->drop_fragments, .never = &o->never, .own = &b->own, .allowed = &o->allowed };
+	own_addresses(policy_own(b->policy));
 	if (o->hook == HOOK_AUTO) {
-		b->policy.hook = role_hook(kernel_nft(b->kernel));
-		log_info("requests without a map are blocked at %s", hook_name(b->policy.hook));
-	} else if (o->hook != HOOK_POSTROUTING) {
-		b->policy.device_hook = o->hook;   /* inside addresses are seen there as well */
+		enum hook hook = role_hook(kernel_nft(b->kernel));
+		policy_set_hook(b->policy, hook);
+		log_info("requests without a map are blocked at %s", hook_name(hook));
 	}
+	warn_of_lacks(b);
 	return 0;
 }
 
@@ -146,6 +162,12 @@ static int begin(struct block *b)
 	b->in = b->out ? line_in_new(b->loop, STDIN_FILENO, &ops, b) : NULL;
 	if (!b->in || loop_signals(b->loop, signals, sizeof signals / sizeof *signals, on_signal, b) < 0)
 		return -1;
+	static const struct watch_ops news = { follow_neighbour, follow_own };
+	b->neighbours = watch_new(b->loop, &news, b);
+	if (!b->neighbours)
+		log_warning("devices that change their addresses cannot be followed: %s", strerror(errno));
+	if (sandbox_enter() < 0)
+		log_warning("this kernel has no system call filter; going on without");
 	loop_timer_init(&b->tick, on_tick, b);
 	loop_timer_init(&b->watch, on_watch, b);
 	loop_timer_set(b->loop, &b->tick, b->o->interval * 1000);
@@ -167,11 +189,12 @@ static void finish(struct block *b)
 	if (b->out)
 		line_out_flush(b->out, LAST_LINES_MS);
 	line_out_free(b->out);
+	watch_free(b->neighbours);
 	kernel_close(b->kernel);
 	if (b->table.bucket)
 		table_each(&b->table, forget, b);
 	table_free(&b->table);
-	prefix_list_free(&b->own);
+	policy_free(b->policy);
 	loop_free(b->loop);
 }
 

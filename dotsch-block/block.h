@@ -7,7 +7,9 @@
 #include "base/line.h"
 #include "dots/envelope.h"
 #include "options.h"
+#include "policy.h"
 #include "table.h"
+#include "watch.h"
 
 struct block {
 	const struct options *o;
@@ -15,9 +17,9 @@ struct block {
 	struct line_in *in;
 	struct line_out *out;
 	struct kernel *kernel;
+	struct watch *neighbours;
 	struct table table;
-	struct plan_policy policy;
-	struct prefix_list own;      /* this machine's addresses */
+	struct policy *policy;
 	struct loop_timer tick, watch;
 	bool syncing;                /* between `begin` and `end` */
 };
@@ -37,6 +39,10 @@ void status_expired(struct block *b, struct entry *e);
 /* Looks at the counters as they were last read: the status that follows, and whether a line is due. */
 void status_judge(struct block *b, struct entry *e);
 void status_tick(struct block *b);
+
+/* follow.c: rtnetlink's news (watch.h). */
+void follow_neighbour(void *arg, const struct prefix *address, const uint8_t mac[6]);
+void follow_own(void *arg, const struct prefix *address, bool add);
 
 /* reconcile.c */
 void reconcile_want(struct block *b);

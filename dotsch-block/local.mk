@@ -4,7 +4,9 @@ noinst_LIBRARIES += %D%/libblock.a
 %C%_libblock_a_SOURCES = \
 	%D%/apply.c %D%/apply.h \
 	%D%/block.c %D%/block.h \
+	%D%/check.c \
 	%D%/dispatch.c %D%/dispatch.h \
+	%D%/follow.c \
 	%D%/kernel.h \
 	%D%/mark.c \
 	%D%/mitigate.c \
@@ -16,15 +18,20 @@ noinst_LIBRARIES += %D%/libblock.a
 	%D%/options.c %D%/options.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/plan_text.c \
+	%D%/policy.c %D%/policy.h \
+	%D%/probe.c %D%/probe.h \
 	%D%/ranges.c %D%/ranges.h \
 	%D%/reconcile.c \
 	%D%/role.c %D%/role.h \
 	%D%/route.c %D%/route.h \
 	%D%/rules.c %D%/rules.h \
+	%D%/sandbox.c %D%/sandbox.h \
+	%D%/show.c %D%/show.h \
 	%D%/status.c \
 	%D%/table.c %D%/table.h \
-	%D%/takeover.c
-BLOCK_LIBS = dotsch-block/libblock.a $(DOTS_LIBS) $(BASE_LIBS) $(LIBNL_LIBS)
+	%D%/takeover.c \
+	%D%/watch.c %D%/watch.h
+BLOCK_LIBS = dotsch-block/libblock.a $(DOTS_LIBS) $(BASE_LIBS) $(LIBNL_LIBS) $(SECCOMP_LIBS)
 
 sbin_PROGRAMS += %D%/dotsch-block
 %C%_dotsch_block_SOURCES = %D%/main.c

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
 #include "base/cli.h"
 #include "base/priv.h"
 #include "block.h"
+#include "show.h"
 
 int main(int argc, char **argv)
 {
@@ -9,7 +12,7 @@ int main(int argc, char **argv)
 	priv_init();
 	int status = EXIT_USAGE;
 	if (options_parse(argc, argv, &o) == 0)
-		status = block_run(&o);
+		status = !o.command ? block_run(&o) : !strcmp(o.command, "show") ? show_run(&o) : !strcmp(o.command, "flush") ? flush_run(&o) : check_run(&o);
 	options_free(&o);
 	return cli_finish(status);
 }

@@ -307,7 +307,9 @@ static void decide(struct block *b, struct entry *entry, struct envelope *e, str
 	size_t n_old = r->has_hosts && !r->n ? reconcile_hosts(b, entry, &old) : 0;
 	struct plan_input in = { .m = &e->body.scope[0], .has_hosts = r->has_hosts, .hosts = n_old ? old : r->hosts, .n_hosts = n_old ? n_old : r->n,
 		.pending = r->pending, .certainty = n_old ? NULL : r->certainty };
-	if (plan_make(&in, &b->policy, &plan) < 0) {
+	struct plan_policy policy;
+	policy_for(b->policy, entry->peer, &in, &policy);
+	if (plan_make(&in, &policy, &plan) < 0) {
 		plan = (struct plan){ .outcome = PLAN_REFUSED, .cause = "kernel" };
 		reason_set(&plan.why, 163, "", "", "out of memory");
 	}

@@ -78,13 +78,13 @@ static int add_mac(struct plan *p, const uint8_t mac[6])
 /* The device, not the request's source: an IPv6 host changes its addresses, so there its MAC counts as well (RFC 9066, 1.1). */
 static int sources_of_hosts(const struct plan_input *in, struct plan *p)
 {
-	bool quarantine = p->action.verb == VERB_QUARANTINE;
 	for (size_t i = 0; i < in->n_hosts; i++) {
 		const struct host *h = &in->hosts[i];
 		if (h->has_address && add_split(p->source, &h->address, 1) < 0)
 			return -1;
-		if (h->has_mac && (quarantine || !h->has_address || h->address.family == 6) && add_mac(p, h->mac) < 0)
+		if (h->has_mac && add_mac(p, h->mac) < 0)
 			return -1;
+		p->by_mac |= h->has_mac && (!h->has_address || h->address.family == 6);
 	}
 	return 0;
 }
@@ -266,7 +266,7 @@ int plan_make(const struct plan_input *in, const struct plan_policy *policy, str
 			continue;
 		if (p->source[f].n || p->any_source)
 			rules_of(in, p, policy, family, false);
-		if (p->n_mac && (f || quarantine))
+		if (p->n_mac && ((f && p->by_mac) || quarantine))
 			rules_of(in, p, policy, family, true);
 	}
 	if (!p->n_rules)

@@ -79,8 +79,9 @@ struct plan {
 	struct prefix_list target[2], source[2];     /* IPv4, IPv6; merged */
 	bool single[2];              /* all sources of that family are single addresses */
 	bool any_source;             /* no source was named (a request of the base protocol) */
-	uint8_t (*mac)[6];
+	uint8_t (*mac)[6];           /* of the device, where known */
 	size_t n_mac;
+	bool by_mac;                 /* IPv6 rules test it too */
 	struct range_list target_port, source_port, types;   /* merged; empty = any */
 	struct protocol_list ported, plain;
 	struct prefix_list allowed;  /* quarantine */

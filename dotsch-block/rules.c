@@ -455,3 +455,15 @@ bool rules_change_sources(struct nft *n, uint32_t id, const struct plan *from, c
 	}
 	return true;
 }
+
+void rules_source(struct nft *n, uint32_t id, const struct prefix *source, bool add)
+{
+	char name[NFT_NAME_MAX];
+	unit_name(id, source_suffix[source->family == 6], name);
+	prefix_elems(n, name, add, source, 1, false, 0);
+}
+
+bool rules_have_sources(const struct plan *p, int family)
+{
+	return uses(p, family, false) && !p->any_source;
+}

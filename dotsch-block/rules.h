@@ -31,5 +31,8 @@ void rules_delete(struct nft *n, uint32_t id, const struct plan *p);
 void rules_renew(struct nft *n, uint32_t id, const struct plan *p, uint64_t timeout_ms);
 /* The same chain with another list of sources: what to is more, is added; what it lacks, deleted. False when the kinds of sets differ, and nothing was added. */
 bool rules_change_sources(struct nft *n, uint32_t id, const struct plan *from, const struct plan *to);
+/* One single address more or less. */
+void rules_source(struct nft *n, uint32_t id, const struct prefix *source, bool add);
+bool rules_have_sources(const struct plan *p, int family);   /* there is a set of them */
 
 #endif

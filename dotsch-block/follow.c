@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "base/log.h"
+#include "block.h"
+
+/* A device may have many IPv6 addresses, but a neighbour that claims every address it hears of is no device. */
+#define MOST_ADDRESSES 64
+
+struct seen { struct block *b; const struct prefix *address; const uint8_t *mac; };
+
+static bool has_mac(const struct plan *p, const uint8_t mac[6])
+{
+	for (size_t i = 0; i < p->n_mac; i++)
+		if (!memcmp(p->mac[i], mac, 6))
+			return true;
+	return false;
+}
+
+/* A device that has got another address stays blocked; an address that another device has got is free. */
+static void follow_one(void *arg, struct entry *e)
+{
+	const struct seen *s = arg;
+	struct reason why;
+	char text[PREFIX_TEXT_MAX];
+	if (!e->unit || !e->unit->plan.device || !e->unit->plan.n_mac)
+		return;
+	const struct plan *p = &e->unit->plan;
+	const struct prefix_list *l = &p->source[s->address->family == 6];
+	bool same = has_mac(p, s->mac);
+	size_t before = l->n;
+	/* A family that no host had an address of is none the request was about. */
+	if (same && (!l->n || l->n >= MOST_ADDRESSES || prefix_link_local(s->address)))
+		return;
+	if (kernel_source(s->b->kernel, e->unit, s->address, same, &why) < 0)
+		log_warning("following the device of mitigation %u: %s", e->mid, why.text);
+	else if (l->n != before)
+		log_info("mitigation %u of %s: %s is %s the device that is blocked", e->mid, e->peer, addr_format(s->address, text), same ? "an address of" : "no more at");
+}
+
+void follow_neighbour(void *arg, const struct prefix *address, const uint8_t mac[6])
+{
+	struct block *b = arg;
+	struct seen s = { b, address, mac };
+	table_each(&b->table, follow_one, &s);
+}
+
+void follow_own(void *arg, const struct prefix *address, bool add)
+{
+	struct block *b = arg;
+	struct prefix_list *own = policy_own(b->policy);
+	size_t at = 0;
+	while (at < own->n && !prefix_equal(&own->v[at], address))
+		at++;
+	if (add && at == own->n)
+		prefix_list_add(own, address);
+	else if (!add && at < own->n)
+		own->v[at] = own->v[--own->n];
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "watch.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* States in which the address is known to be at the MAC. */
+#define KNOWN (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT)
+
+struct watch {
+	struct loop *loop;
+	struct nl_sock *sock;
+	struct loop_fd fd;
+	const struct watch_ops *ops;
+	void *arg;
+};
+
+static bool address_of(const struct nlattr *a, int family, struct prefix *out)
+{
+	int len = family == AF_INET ? 4 : family == AF_INET6 ? 16 : 0;
+	if (!len || !a || nla_len(a) != len)
+		return false;
+	*out = prefix_make(len == 4 ? 4 : 6, nla_data(a), (uint8_t)(len * 8));
+	return true;
+}
+
+static void neighbour(struct watch *w, struct nlmsghdr *h)
+{
+	struct nlattr *tb[NDA_MAX + 1];
+	const struct ndmsg *m = nlmsg_data(h);
+	struct prefix address;
+	if (nlmsg_parse(h, sizeof *m, tb, NDA_MAX, NULL) >= 0 && (m->ndm_state & KNOWN) && address_of(tb[NDA_DST], m->ndm_family, &address) && tb[NDA_LLADDR] &&
+	    nla_len(tb[NDA_LLADDR]) == 6)
+		w->ops->neighbour(w->arg, &address, nla_data(tb[NDA_LLADDR]));
+}
+
+static void own(struct watch *w, struct nlmsghdr *h, bool add)
+{
+	struct nlattr *tb[IFA_MAX + 1];
+	const struct ifaddrmsg *m = nlmsg_data(h);
+	struct prefix address;
+	if (nlmsg_parse(h, sizeof *m, tb, IFA_MAX, NULL) >= 0 && address_of(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS], m->ifa_family, &address))
+		w->ops->own(w->arg, &address, add);
+}
+
+static void ready(void *arg, uint32_t events)
+{
+	struct watch *w = arg;
+	struct sockaddr_nl from;
+	unsigned char *data = NULL;
+	(void)events;
+	int len = nl_recv(w->sock, &from, &data, NULL);
+	/* Lost messages (ENOBUFS) are made good by the next packet of the neighbour. */
+	if (len <= 0)
+		return;
+	for (struct nlmsghdr *h = (struct nlmsghdr *)data; nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
+		if (h->nlmsg_type == RTM_NEWNEIGH && nlmsg_valid_hdr(h, sizeof(struct ndmsg)))
+			neighbour(w, h);
+		else if ((h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR) && nlmsg_valid_hdr(h, sizeof(struct ifaddrmsg)))
+			own(w, h, h->nlmsg_type == RTM_NEWADDR);
+	}
+	free(data);
+}
+
+struct watch *watch_new(struct loop *l, const struct watch_ops *ops, void *arg)
+{
+	struct watch *w = calloc(1, sizeof *w);
+	if (!w)
+		return NULL;
+	w->loop = l;
+	w->ops = ops;
+	w->arg = arg;
+	w->sock = nl_socket_alloc();
+	errno = EIO;
+	if (!w->sock || nl_connect(w->sock, NETLINK_ROUTE) < 0 ||
+	    nl_socket_add_memberships(w->sock, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, 0) < 0 || nl_socket_set_nonblocking(w->sock) < 0 ||
+	    loop_add(l, &w->fd, nl_socket_get_fd(w->sock), EPOLLIN, ready, w) < 0) {
+		watch_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void watch_free(struct watch *w)
+{
+	if (!w)
+		return;
+	loop_del(w->loop, &w->fd);
+	if (w->sock)
+		nl_socket_free(w->sock);
+	free(w);
+}
