@@ -164,15 +164,13 @@ static void drain(struct nft *n)
 		;
 }
 
-/* Sends the batch and waits for its last message's answer. A batch without an end is checked and taken back. */
-static int deliver(struct nft *n, bool end, struct reason *why)
+int nft_commit(struct nft *n, struct reason *why)
 {
 	assert(!n->msg && n->depth == 0);
 	if (n->n_labels == 0 && !n->error)
 		return 0;
 	uint32_t last = n->seq - 1;
-	if (end)
-		bracket(n, NFNL_MSG_BATCH_END);
+	bracket(n, NFNL_MSG_BATCH_END);
 	if (n->batch.failed || n->error)
 		return failed(n, n->error ? -n->error : ENOMEM, last, NULL, why);
 	if (n->batch.len > n->max)
@@ -188,19 +186,8 @@ static int deliver(struct nft *n, bool end, struct reason *why)
 	int r = await(n, last, why);
 	if (r < 0)
 		drain(n);
-	return r;
-}
-
-int nft_commit(struct nft *n, struct reason *why)
-{
-	int r = deliver(n, true, why);
 	/* A bulk list leaves megabytes behind that the next request does not need. */
 	if (n->batch.cap > (size_t)1 << 20)
 		buf_free(&n->batch);
 	return r;
-}
-
-int nft_try(struct nft *n, struct reason *why)
-{
-	return deliver(n, false, why);
 }

@@ -25,8 +25,6 @@ uint32_t nft_port(const struct nft *n);      /* our netlink address: what a tabl
 void nft_begin(struct nft *n);
 /* 0; or the negative errno with *why naming the message that failed (code 5.03: the kernel could not, 5.00: our own). */
 int nft_commit(struct nft *n, struct reason *why);
-/* The same, but the kernel only checks the messages and then takes all back. */
-int nft_try(struct nft *n, struct reason *why);
 size_t nft_batch_size(const struct nft *n);  /* bytes collected so far */
 size_t nft_batch_messages(const struct nft *n);   /* 0: commit has nothing to send */
 size_t nft_batch_max(const struct nft *n);   /* what one transaction may have */

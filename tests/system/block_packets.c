@@ -173,6 +173,7 @@ static void pass_through(int in, int out, const struct packet *k, uint32_t from,
 	addr_parse("192.0.2.1", &last.source);
 	addr_parse("192.0.2.254", &last.target);
 	memcpy(last.mac, usual_mac, 6);
+	last.mac[5] = 0xfe;
 	for (size_t i = 0; i <= n; i++) {
 		size_t len = build(i < n ? &k[i] : &last, i < n ? from + (uint32_t)i : sentinel, frame);
 		if (send(in, frame, len, 0) < 0)

@@ -1,0 +1,158 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What is done with packets: every action, the policy that picks it, and the hooks.
+set -u
+. "${top_srcdir:-.}/tests/tap.sh"
+. "${top_srcdir:-.}/tests/system/lab.sh"
+. "${top_srcdir:-.}/tests/system/block-lab.sh"
+lab_enter "$0" "$@" || skip_all 'no network namespaces can be made here'
+block_lab_up || bail_out 'the lab does not come up'
+
+to='"target-prefix":["203.0.113.9/32"]'
+from='"ietf-dots-call-home:source-prefix":["198.51.100.7/32"]'
+life='"lifetime":600'
+it='udp 198.51.100.7 203.0.113.9 5000 53'
+device='"hosts":[{"address":"198.51.100.7","mac":"02:00:00:00:00:66"}],"certainty":"exact"'
+counted() { at router nft list counters | sed -n "/isp $1[ \"]/,/}/s/.*packets \([0-9]*\) .*/\1/p"; }
+last() { grep "\"mid\":$1," $LAB/out | tail -n 1; }
+many() { for _ in $(seq "$1"); do echo "$it"; done | packets | grep -c pass; }
+
+block_start --action dry-run --interval 1s || bail_out "dotsch-block does not start: $(cat $LAB/log)"
+request 1 "$to,$from,$life"
+expect pass "$it" 'dry-run'
+is "$(counted 1)" 1 'dry-run counts'
+told() { last 1 | grep -q '"matched-pkts":"1"'; }
+wait_for 5 told
+ok $? 'and tells it, but not as dropped'
+is "$(last 1 | grep -c 'pkts-dropped\|successfully')" 0 'nothing was dropped'
+block_stop
+at router "$block" flush
+block_start --action limit:10/s
+request 1 "$to,$from,$life"
+passed=$(many 200)
+[ "$passed" -ge 1 ] && [ "$passed" -le 60 ]
+ok $? "limit: $passed of 200 packets at once pass"
+is "$(counted 1)" "$((200 - passed))" 'limit counts what it drops'
+block_stop
+at router "$block" flush
+block_start --action reject
+request 1 "$to,$from,$life"
+unreachable() { at router awk '/^Icmp: In/ { for (i = 1; i <= NF; i++) if ($i == "OutDestUnreachs") n = i } /^Icmp: [0-9]/ { print $n }' /proc/net/snmp; }
+before=$(unreachable)
+expect drop "$it" 'reject'
+is "$(($(unreachable) - before))" 1 'reject sends a message back'
+expect drop 'tcp 198.51.100.7 203.0.113.9 1 80' 'reject, TCP'
+is "$(counted 1)" 2 'reject counts'
+block_stop
+at router "$block" flush
+at router ip rule add fwmark 0x17 blackhole
+block_start --action mark:0x17
+request 1 "$to,$from,$life" "$device"
+expect drop "$it" 'mark: routing sees it'
+expect pass 'udp 198.51.100.8 203.0.113.9 5000 53' 'mark: not of others'
+at router ip rule del fwmark 0x17
+expect pass "$it" 'mark alone drops nothing'
+block_stop
+at router "$block" flush
+block_start --action log
+request 1 "$to,$from,$life"
+expect pass "$it" 'log'
+is "$(counted 1)" 1 'log counts'
+block_stop
+at router "$block" flush
+
+block_start --action quarantine --allow 203.0.113.200/29
+request 1 "$to,$from,$life" "$device"
+expect drop 'udp 198.51.100.7 203.0.113.77 5000 9' 'quarantine: everything of the device'
+expect drop 'tcp 198.51.100.99 203.0.113.9 1 443' 'quarantine: also from another address of it'
+expect drop 'udp 2001:db8:123::1 2001:db8:c000::1 1 1' 'quarantine: IPv6'
+expect pass 'udp 198.51.100.7 203.0.113.77 5000 53' 'quarantine: DNS'
+expect pass 'tcp 198.51.100.7 203.0.113.201 1 443' 'quarantine: what is allowed'
+expect pass 'udp 198.51.100.8 203.0.113.77 5000 9 mac=02:00:00:00:00:99' 'quarantine: not of others'
+block_stop
+at router "$block" flush
+
+# An action that the kernel lacks is said at the start, and refused when it comes. Where the kernel has it, nobody listens and packets pass.
+: >$LAB/log
+block_start --action queue:5
+request 1 "$to,$from,$life"
+if grep -q 'queue:5 cannot be used here' $LAB/log; then
+	like "$(last 1)" '"status":"attack-exceeded-capability","enforced":false,"cause":"kernel","reason":".*lacks' 'queue is refused with a reason'
+else
+	is "$(counted 1)" 0 'queue'
+fi
+expect pass "$it" 'queue: nobody listens'
+block_stop
+at router "$block" flush
+
+# Who gets which action.
+cat >$LAB/policy <<'CONF'
+action = "drop"
+never-block = {"198.51.100.250", "203.0.113.128/25"}
+provider "isp" { action = "log" }
+target "203.0.113.8/29" { action = "dry-run" }
+host "198.51.100.8" { action = "drop" }
+host "02:00:00:00:00:99" { action = "dry-run" }
+CONF
+block_start --policy $LAB/policy
+request 1 "\"target-prefix\":[\"203.0.113.40/32\"],$from,$life"
+like "$(last 1)" '"action":"log"' 'policy: by provider'
+request 2 "$to,$from,$life"
+like "$(last 2)" '"action":"dry-run"' 'policy: by target'
+request 3 "$to,$from,$life" '"hosts":[{"address":"198.51.100.8"}]'
+expect drop 'udp 198.51.100.8 203.0.113.9 5000 53' 'policy: by host, before the target'
+request 4 "$to,$from,$life" '"hosts":[{"address":"198.51.100.8","mac":"02:00:00:00:00:99"}]'
+like "$(last 4)" '"action":"dry-run"' 'policy: by MAC, before the address'
+request 5 "$to,$from,$life" '"hosts":[{"address":"198.51.100.250"}]'
+like "$(last 5)" '"status":"refused".*"cause":"never-block"' 'never-block: a host'
+request 6 "\"target-prefix\":[\"203.0.113.0/24\"],$from,$life"
+like "$(last 6)" '"status":"refused".*"cause":"never-block"' 'never-block: a target that touches it'
+request 7 "\"target-prefix\":[\"127.0.0.1/32\"],$from,$life"
+like "$(last 7)" '"status":"refused".*loopback' 'loopback is never touched'
+block_stop
+at router "$block" flush
+printf 'action = "dorp"\n' >$LAB/policy
+at router "$block" --policy $LAB/policy </dev/null 2>$LAB/second
+like "$?$(cat $LAB/second)" '^111.*"dorp" is not one of drop, reject' 'a bad policy is refused'
+
+for hook in prerouting ingress; do
+	block_start --hook $hook --device lan0
+	request 1 "$to,$from,\"target-protocol\":[17],\"target-port-range\":[{\"lower-port\":53}],$life"
+	expect drop "$it" "$hook"
+	expect pass 'udp 198.51.100.7 203.0.113.9 5000 54' "$hook, another port"
+	expect drop "$it fragment=first" "$hook, first fragment"
+	request 2 '"target-prefix":["192.0.2.0/24"],"ietf-dots-call-home:source-prefix":["198.51.100.7/32"],"lifetime":600'
+	like "$(last 2)" '"status":"refused".*192.0.2.100 is an address of this machine' "$hook: never what comes to the router itself"
+	at router ip address add 203.0.113.99/32 dev lo
+	own() { request 3 '"target-prefix":["203.0.113.96/29"],"ietf-dots-call-home:source-prefix":["198.51.100.7/32"],"lifetime":600'; last 3 | grep -q 'refused'; }
+	wait_for 5 own
+	ok $? "$hook: nor to an address it got later"
+	at router ip address del 203.0.113.99/32 dev lo
+	block_stop
+	at router "$block" flush
+done
+
+block_start --fragments drop
+request 1 "$to,$from,\"target-protocol\":[17],\"target-port-range\":[{\"lower-port\":53}],$life"
+expect drop "$it fragment=later" 'fragments: drop'
+expect pass 'tcp 198.51.100.7 203.0.113.9 1 1 fragment=later' 'fragments: of the protocol only'
+expect pass 'udp 198.51.100.8 203.0.113.9 1 1 fragment=later' 'fragments: of the source only'
+withdraw 1
+request 2 '"target-prefix":["2001:db8:c000::9/128"],"ietf-dots-call-home:source-prefix":["2001:db8:123::7/128"],"target-protocol":[17],"target-port-range":[{"lower-port":53}],"lifetime":60'
+expect drop 'udp 2001:db8:123::7 2001:db8:c000::9 1 53 fragment=later' 'fragments: IPv6'
+expect pass 'udp 2001:db8:123::7 2001:db8:c000::9 1 54' 'fragments: whole packets by port'
+withdraw 2
+
+# The device is followed: it gets another address, and its old one goes to another device.
+request 4 "$to,$from,$life" "$device"
+expect pass 'udp 198.51.100.20 203.0.113.9 1 1' 'an address of nobody'
+at router ip neighbor add 198.51.100.20 lladdr 02:00:00:00:00:66 dev lan0 nud reachable
+follows() { [ "$(fate "udp $1 203.0.113.9 1 1")" = "$2" ]; }
+wait_for 5 follows 198.51.100.20 drop
+ok $? 'the device has got another address'
+at router ip neighbor replace 198.51.100.7 lladdr 02:00:00:00:00:99 dev lan0 nud reachable
+wait_for 5 follows 198.51.100.7 pass
+ok $? 'its old address is another device now'
+expect drop 'udp 198.51.100.20 203.0.113.9 1 1' 'the device stays blocked'
+block_stop
+done_testing
