@@ -16,6 +16,7 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/path.c %D%/path.h \
 	%D%/pipeline.c %D%/pipeline.h \
 	%D%/provider.c %D%/provider.h \
+	%D%/redirect.c %D%/redirect.h \
 	%D%/repl.c %D%/repl.h \
 	%D%/reply.c %D%/reply.h \
 	%D%/resource.c %D%/resource.h \

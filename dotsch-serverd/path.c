@@ -16,13 +16,13 @@ static const char *value_of(const char *segment, const char *name)
 
 static int no_resource(const struct message *m, struct reason *why)
 {
-	return reason_set(why, CODE_NOT_FOUND, "Uri-Path", "RFC 9132, 4.2", "no such resource%s%s; there are mitigate, config and hb under .well-known/dots",
+	return reason_set(why, CODE_NOT_FOUND, "Uri-Path", "RFC 9132, 4.2", "no such resource%s%s; there are mitigate, config, redirect and hb under .well-known/dots",
 	    m->n_path > 2 ? ": " : "", m->n_path > 2 ? m->path[2] : "");
 }
 
 static int find_resource(const struct message *m, struct target *out, struct reason *why)
 {
-	static const char *const names[] = { [RESOURCE_MITIGATE] = "mitigate", [RESOURCE_CONFIG] = "config" };
+	static const char *const names[] = { [RESOURCE_MITIGATE] = "mitigate", [RESOURCE_CONFIG] = "config", [RESOURCE_REDIRECT] = "redirect" };
 
 	if (m->n_path < 3 || strcmp(m->path[0], ".well-known") != 0 || strcmp(m->path[1], "dots") != 0)
 		return no_resource(m, why);
@@ -84,7 +84,7 @@ static int queries(const struct message *m, struct target *out, struct reason *w
 	for (size_t i = 0; i < m->n_query; i++) {
 		const char *v = value_of(m->query[i], "c");
 
-		if (v == NULL)
+		if (v == NULL || out->resource == RESOURCE_REDIRECT)
 			return reason_set(why, REASON_BAD_REQUEST, "Uri-Query", "RFC 9132, 4.4.2", "\"%s\" is not supported here; c=a, c=c or c=n is", m->query[i]);
 		if (strcmp(v, "a") == 0)
 			out->content = CONTENT_ALL;

@@ -9,7 +9,7 @@
 #include "base/reason.h"
 #include "link/message.h"
 
-enum resource { RESOURCE_MITIGATE, RESOURCE_CONFIG };
+enum resource { RESOURCE_MITIGATE, RESOURCE_CONFIG, RESOURCE_REDIRECT };
 enum content { CONTENT_ALL, CONTENT_CONFIG, CONTENT_NON_CONFIG };   /* c=a, c=c, c=n */
 
 struct target {

@@ -16,6 +16,8 @@
 #define ATTEMPT_DELAY_MS 250
 #define ATTEMPT_DELAY_ATTACK_MS 100  /* RFC 9132, 4.3 */
 #define RETRY_MIN_S 60
+#define REDIRECT_AFTER_MS 200        /* for the answer to a redirection to arrive before the session ends */
+#define RETURN_RETRY_MS 10000        /* while the return waits for the end of an attack */
 
 struct provider {
 	struct server *server;
@@ -27,11 +29,18 @@ struct provider {
 	int64_t parallel_at;                 /* last attempt beside a silent session */
 	int64_t up_at;
 	struct loop_timer repeat;
+	/* Elsewhere (RFC 9066, 5.2.2): where to, since when, and when it is over. */
+	struct redirection elsewhere;        /* name NULL: at the provisioned place */
+	int64_t redirected_at;               /* 0 = never */
+	bool moved;                          /* we have gone there */
+	struct loop_timer move, home;        /* goes there, and comes back when the time is up; comes back at once */
 };
 
 static struct requester requester_of(struct provider *p)
 {
-	return (struct requester){ .provider = p->config, .domain = &p->config->scope, .config = &p->sigconfig };
+	int64_t since = p->redirected_at == 0 ? -1 : (loop_now(server_loop(p->server)) - p->redirected_at) / 1000;
+
+	return (struct requester){ .provider = p->config, .domain = &p->config->scope, .config = &p->sigconfig, .redirected_s = since };
 }
 
 static json_t *session_line(const struct provider *p, const char *event)
@@ -65,14 +74,28 @@ static void follow_config(struct provider *p)
 	session_transmission(p->session, &repeat);
 }
 
+/* The answer goes out first. */
+static void go_elsewhere(struct provider *p, struct redirection *to)
+{
+	redirect_free(&p->elsewhere);
+	p->elsewhere = *to;
+	p->redirected_at = loop_now(server_loop(p->server));
+	p->moved = false;
+	log_warning("%s: redirected to %s", p->config->name, p->elsewhere.name);
+	loop_timer_set(server_loop(p->server), &p->move, REDIRECT_AFTER_MS);
+}
+
 static void on_request(void *arg, struct session *s, struct incoming *in)
 {
 	struct provider *p = arg;
 	struct requester who = requester_of(p);
 	struct sigconf before = p->sigconfig.active;
+	struct redirection elsewhere;
 	struct outcome o;
 
 	(void)s;
+	redirect_init(&elsewhere);
+	who.redirection = &elsewhere;
 	outcome_init(&o);
 	resource_request(server_core(p->server), &who, &in->message, server_moment(p->server), &o);
 	server_submit(p->server, &o, in);
@@ -80,6 +103,8 @@ static void on_request(void *arg, struct session *s, struct incoming *in)
 		follow_config(p);
 		session_notify(p->session, resource_observes_config, NULL);
 	}
+	if (elsewhere.name != NULL)
+		go_elsewhere(p, &elsewhere);
 }
 
 static void on_render(void *arg, struct session *s, const struct message *registered, struct response *out, struct buf *payload)
@@ -114,7 +139,10 @@ static void on_down(void *arg, struct session *s, const char *why, bool orderly,
 	server_say(p->server, line);
 	log_warning("%s: the session is down: %s", p->config->name, why);
 	loop_timer_stop(server_loop(p->server), &p->repeat);
-	dial_again(p->dial);
+	if (p->elsewhere.name != NULL && p->elsewhere.ttl == 0)
+		loop_timer_set(server_loop(p->server), &p->home, 0);     /* for that session only */
+	else if (p->dial != NULL)
+		dial_again(p->dial);
 }
 
 static void on_silent(void *arg, struct session *s, unsigned unanswered)
@@ -168,6 +196,8 @@ static void on_failed(void *arg, const char *why, unsigned next_s)
 	log_error("%s: no session: %s; tried again in %u s", p->config->name, why, next_s);
 	if (p->session != NULL)
 		return;              /* an attempt beside a session that still stands */
+	if (p->elsewhere.name != NULL)
+		loop_timer_set(server_loop(p->server), &p->home, 0);     /* nobody there */
 	line = session_line(p, "unreachable");
 	json_put_string(line, "reason", why);
 	json_put_int(line, "retry", next_s);
@@ -190,7 +220,8 @@ static void on_repeat(void *arg)
 	loop_timer_set(server_loop(p->server), &p->repeat, REPEAT_STATUS_MS);
 }
 
-static struct tls_bundle *bundle_of(const struct provider_config *c, struct reason *why)
+/* elsewhere_name: the name to be checked after a redirection; NULL = the configured one. */
+static struct tls_bundle *bundle_of(const struct provider_config *c, const char *elsewhere_name, struct reason *why)
 {
 	struct tls_config tls = {
 		.psk_identity = c->psk_identity,
@@ -200,7 +231,7 @@ static struct tls_bundle *bundle_of(const struct provider_config *c, struct reas
 		.key_file = c->key_file,
 		.ca_file = c->ca_file,
 		.crl_file = c->crl_file,
-		.server_name = c->server_name,
+		.server_name = elsewhere_name != NULL && c->certificate_file != NULL ? elsewhere_name : c->server_name,
 	};
 
 	return tls_bundle_new(&tls, why);
@@ -209,9 +240,10 @@ static struct tls_bundle *bundle_of(const struct provider_config *c, struct reas
 static struct dial *dial_of(struct provider *p, struct tls_bundle *bundle)
 {
 	static const struct dial_ops ops = { .established = on_established, .failed = on_failed };
+	const struct text_list *hosts = p->elsewhere.name != NULL ? &p->elsewhere.hosts : &p->config->addresses;
 	struct dial_config d = {
-		.hosts = (const char *const *)p->config->addresses.v,
-		.n_hosts = p->config->addresses.n,
+		.hosts = (const char *const *)hosts->v,
+		.n_hosts = hosts->n,
 		.port = p->config->port,
 		.udp = p->config->udp,
 		.tcp = p->config->tcp,
@@ -224,10 +256,72 @@ static struct dial *dial_of(struct provider *p, struct tls_bundle *bundle)
 	return dial_new(server_loop(p->server), &d, &ops, p);
 }
 
+/* Where we ought to be now. */
+static int start_dialling(struct provider *p, struct reason *why)
+{
+	struct tls_bundle *bundle = bundle_of(p->config, p->elsewhere.name, why);
+
+	if (bundle == NULL)
+		return -1;
+	p->dial = dial_of(p, bundle);
+	tls_bundle_unref(bundle);
+	return p->dial != NULL ? 0 : reason_set(why, 0, "provider", "", "%s: out of memory", p->config->name);
+}
+
+/* Leaves the session, for elsewhere or for home. */
+static void move(struct provider *p)
+{
+	struct session *old = p->session;
+	struct reason why;
+
+	if (old != NULL) {
+		json_t *line = session_line(p, "down");
+
+		json_put_string(line, "reason", p->elsewhere.name != NULL ? "redirected" : "the redirection is over");
+		server_say(p->server, line);
+	}
+	p->session = NULL;
+	session_close(old, true);
+	dial_free(p->dial);
+	p->dial = NULL;
+	if (start_dialling(p, &why) != 0)
+		log_error("%s: %s", p->config->name, why.text);
+}
+
+static void return_home(struct provider *p)
+{
+	redirect_free(&p->elsewhere);
+	move(p);
+}
+
+static void on_home(void *arg)
+{
+	struct provider *p = arg;
+
+	loop_timer_stop(server_loop(p->server), &p->move);
+	return_home(p);
+}
+
+static void on_move(void *arg)
+{
+	struct provider *p = arg;
+	struct loop *l = server_loop(p->server);
+
+	if (!p->moved) {
+		p->moved = true;
+		move(p);
+		if (p->elsewhere.ttl != 0 && p->elsewhere.ttl != REDIRECT_FOREVER)
+			loop_timer_set(l, &p->move, p->elsewhere.ttl * INT64_C(1000));
+	} else if (p->mitigating) {
+		loop_timer_set(l, &p->move, RETURN_RETRY_MS);        /* not while there is an attack (RFC 9132, 4.6) */
+	} else {
+		return_home(p);
+	}
+}
+
 struct provider *provider_new(struct server *server, const struct provider_config *config, struct reason *why)
 {
 	struct provider *p = calloc(1, sizeof(*p));
-	struct tls_bundle *bundle;
 
 	if (p == NULL) {
 		reason_set(why, 0, "", "", "out of memory");
@@ -238,14 +332,9 @@ struct provider *provider_new(struct server *server, const struct provider_confi
 	p->mitigating = ledger_mitigating(&server_core(server)->ledger, config->name);
 	sigconfig_init(&p->sigconfig, config->nat_timeout);
 	loop_timer_init(&p->repeat, on_repeat, p);
-	bundle = bundle_of(config, why);
-	if (bundle != NULL) {
-		p->dial = dial_of(p, bundle);
-		if (p->dial == NULL)
-			reason_set(why, 0, "provider", "", "%s: out of memory", config->name);
-		tls_bundle_unref(bundle);
-	}
-	if (p->dial == NULL) {
+	loop_timer_init(&p->move, on_move, p);
+	loop_timer_init(&p->home, on_home, p);
+	if (start_dialling(p, why) != 0) {
 		free(p);
 		return NULL;
 	}
@@ -257,8 +346,11 @@ void provider_free(struct provider *p, bool notify)
 	if (p == NULL)
 		return;
 	loop_timer_stop(server_loop(p->server), &p->repeat);
+	loop_timer_stop(server_loop(p->server), &p->move);
+	loop_timer_stop(server_loop(p->server), &p->home);
 	session_close(p->session, notify);
 	dial_free(p->dial);
+	redirect_free(&p->elsewhere);
 	free(p);
 }
 

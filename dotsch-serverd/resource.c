@@ -33,6 +33,8 @@ void resource_request(struct core *core, const struct requester *who, const stru
 	}
 	if (what.resource == RESOURCE_CONFIG)
 		sigconfig_request(who->config, &what, m, &o->reply);
+	else if (what.resource == RESOURCE_REDIRECT)
+		redirect_request(m, who->redirected_s, who->redirection, &o->reply);
 	else
 		mitigate(core, who, &what, m, at, o);
 	o->reply.observe = m->code == METHOD_GET && m->observe == 0 && o->reply.code == CODE_CONTENT;
@@ -47,8 +49,10 @@ void resource_render(struct core *core, const struct requester *who, const struc
 		reply_refuse(out, &why);
 	else if (what.resource == RESOURCE_CONFIG)
 		sigconfig_request(who->config, &what, registered, out);
-	else
+	else if (what.resource == RESOURCE_MITIGATE)
 		mitigate_get(core, who->provider, &what, true, at, out);
+	else
+		reply_empty(out, CODE_NOT_FOUND);
 	out->observe = out->code == CODE_CONTENT;
 }
 

@@ -4,6 +4,7 @@
 #define SERVERD_RESOURCE_H
 
 #include "core.h"
+#include "redirect.h"
 #include "sigconfig.h"
 
 /* Who asks: the provider, its scope as it stands now, and the session's configuration. */
@@ -11,6 +12,8 @@ struct requester {
 	const struct provider_config *provider;
 	const struct prefix_list *domain;
 	struct sigconfig *config;
+	struct redirection *redirection;     /* filled in when the requester sends us elsewhere */
+	int64_t redirected_s;                /* seconds since it last did, -1 = never */
 };
 
 void resource_request(struct core *core, const struct requester *who, const struct message *m, struct moment at, struct outcome *o);

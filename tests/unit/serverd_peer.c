@@ -102,9 +102,9 @@ static void write_conf(struct serverd_peer *p, bool udp, bool tcp, const char *e
 void peer_open(struct serverd_peer *p, bool udp, bool tcp, const char *extra)
 {
 	static const struct listen_ops ops = { .established = on_established };
-	static const char *const here[] = { "127.0.0.1" };
+	static const char *const here[] = { "127.0.0.1", "127.0.0.2" };
 	struct tls_config tls = { .server = true, .psk_lookup = look_up };
-	struct listen_config listen = { .addresses = here, .n_addresses = 1, .udp = udp, .tcp = tcp };
+	struct listen_config listen = { .addresses = here, .n_addresses = 2, .udp = udp, .tcp = tcp };
 	struct reason why;
 
 	memset(p, 0, sizeof(*p));
@@ -117,10 +117,12 @@ void peer_open(struct serverd_peer *p, bool udp, bool tcp, const char *extra)
 	p->loop = loop_new();
 	p->bundle = tls_bundle_new(&tls, &why);
 	assert_non_null(p->bundle);
-	p->port = free_port();
-	listen.port = p->port;
 	listen.bundle = p->bundle;
-	p->listen = listen_new(p->loop, &listen, &ops, p, &why);
+	/* A port that is free now may be taken a moment later, or be in use by UDP: other tests run beside. */
+	for (int tries = 0; tries < 20 && p->listen == NULL; tries++) {
+		listen.port = p->port = free_port();
+		p->listen = listen_new(p->loop, &listen, &ops, p, &why);
+	}
 	assert_non_null(p->listen);
 	write_conf(p, udp, tcp, extra);
 }

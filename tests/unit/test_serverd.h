@@ -28,6 +28,8 @@ struct fixture {
 	struct settings settings;
 	struct provider_config providers[2];
 	struct sigconfig config;
+	struct redirection elsewhere;
+	int64_t redirected_s;
 	struct moment at;
 	struct outcome last;                 /* of the last request */
 	struct message m;
@@ -57,6 +59,7 @@ static inline int setup(void **state)
 	f->core.settings = &f->settings;
 	ledger_init(&f->core.ledger);
 	sigconfig_init(&f->config, 240);
+	f->redirected_s = -1;
 	outcome_init(&f->last);
 	f->at = (struct moment){ .now = 1000000, .wall = WALL };
 	*state = f;
@@ -68,6 +71,7 @@ static inline int teardown(void **state)
 	struct fixture *f = *state;
 
 	outcome_free(&f->last);
+	redirect_free(&f->elsewhere);
 	ledger_free(&f->core.ledger);
 	prefix_list_free(&f->core.guarded);
 	for (int i = 0; i < 2; i++) {
@@ -108,7 +112,8 @@ static inline void set_path(struct message *m, char *text)
 /* Sends a request as provider `who`; the outcome is f->last, and its code is returned. */
 static inline uint8_t request(struct fixture *f, int who, uint8_t method, const char *path)
 {
-	struct requester r = { .provider = &f->providers[who], .domain = &f->providers[who].scope, .config = &f->config };
+	struct requester r = { .provider = &f->providers[who], .domain = &f->providers[who].scope, .config = &f->config, .redirection = &f->elsewhere,
+		.redirected_s = f->redirected_s };
 	char text[300];
 
 	snprintf(text, sizeof(text), "%s", path);

@@ -292,6 +292,53 @@ static void config_put_and_delete(void **state)
 	assert_int_equal(simple(f, METHOD_GET, "config/sid=5"), CODE_NOT_FOUND);
 }
 
+static uint8_t redirect(struct fixture *f, const char *hex)
+{
+	uint8_t raw[200];
+	long len = hex_decode(hex, strlen(hex), raw, sizeof(raw));
+
+	assert_true(len > 0);
+	message_init(&f->m);
+	f->m.content_format = CONTENT_FORMAT_DOTS_CBOR;
+	buf_put(&f->payload, raw, (size_t)len);
+	redirect_free(&f->elsewhere);
+	return request(f, 0, METHOD_PUT, "redirect/cuid=" CUID "/mid=1");
+}
+
+static void redirection_is_read(void **state)
+{
+	struct fixture *f = *state;
+
+	/* ch2.isp.example, 192.0.2.7, ttl 600 */
+	assert_int_equal(redirect(f, "a1182ea31980056f6368322e6973702e6578616d706c6519800681693139322e302e322e37198007190258"), CODE_CREATED);
+	assert_string_equal(f->elsewhere.name, "ch2.isp.example");
+	assert_int_equal(f->elsewhere.hosts.n, 1);
+	assert_string_equal(f->elsewhere.hosts.v[0], "192.0.2.7");
+	assert_int_equal(f->elsewhere.ttl, 600);
+	/* no records: the name is resolved; no ttl: for this session only */
+	assert_int_equal(redirect(f, "a1182ea11980056f6368322e6973702e6578616d706c65"), CODE_CREATED);
+	assert_string_equal(f->elsewhere.hosts.v[0], "ch2.isp.example");
+	assert_int_equal(f->elsewhere.ttl, 0);
+}
+
+static void redirection_that_cannot_be_followed_is_4_00(void **state)
+{
+	/* nothing in it; no name; a loopback record; alt-server of the base protocol; a heartbeat */
+	static const char *const bad[] = { "a1182ea0", "a1182ea1198007190258", "a1182ea21980056f6368322e6973702e6578616d706c6519800681693132372e302e302e31",
+		"a1182ea2182f61611980056f6368322e6973702e6578616d706c65", "a11831a11833f5" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		assert_int_equal(redirect(f, bad[i]), REASON_BAD_REQUEST);
+		assert_null(f->elsewhere.name);
+	}
+	f->redirected_s = REDIRECT_PAUSE_S - 1;
+	assert_int_equal(redirect(f, "a1182ea11980056f6368322e6973702e6578616d706c65"), REASON_BAD_REQUEST);
+	f->redirected_s = REDIRECT_PAUSE_S;
+	assert_int_equal(redirect(f, "a1182ea11980056f6368322e6973702e6578616d706c65"), CODE_CREATED);
+	assert_int_equal(simple(f, METHOD_GET, "redirect"), CODE_METHOD_NOT_ALLOWED);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -299,6 +346,7 @@ int main(void)
 		TEST(status_and_counters), TEST(hosts_stay_here_CH_47), TEST(refused_becomes_cause_4), TEST(status_lines_that_do_not_fit), TEST(own_types_are_dropped),
 		TEST(sync_names_every_live_mitigation), TEST(consent_ask_CH_29_CH_30), TEST(decision_reject_CH_32), TEST(decision_errors),
 		TEST(unanswered_question_times_out_by_policy), TEST(never_auto), TEST(config_get_tells_values_and_bounds_CH_09), TEST(config_put_and_delete),
+		TEST(redirection_is_read), TEST(redirection_that_cannot_be_followed_is_4_00),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

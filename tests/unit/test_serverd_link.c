@@ -254,12 +254,35 @@ static void get_of_many_comes_in_blocks(void **state)
 	peer_close(&p);
 }
 
+/* RFC 9066, 5.2.2: 2.01, the session ends, and another comes from the place that was named. */
+static void follows_a_redirection(void **state)
+{
+	struct serverd_peer p;
+	struct prefix local;
+	uint16_t port;
+	char text[PREFIX_TEXT_MAX];
+	struct body b = { .kind = BODY_REDIRECTED_SIGNAL, .redirect = { .alt_ch_client = (char *)"127.0.0.2", .has_ttl = true, .ttl = 600 } };
+
+	(void)state;
+	peer_open(&p, true, false, AUTO);
+	peer_start(&p, NULL);
+	assert_int_equal(peer_put(&p, 7, "203.0.113.9/32", "10.20.30.40/32", 600), CODE(2, 1));
+	assert_int_equal(peer_request(&p, METHOD_PUT, "redirect", &b), CODE(2, 1));
+	peer_until(&p, &p.sessions, 2);
+	assert_int_equal(sockaddr_prefix(&session_channel(p.session)->local, &local, &port), 0);
+	assert_string_equal(addr_format(&local, text), "127.0.0.2");
+	/* What was active still is. */
+	assert_int_equal(peer_request(&p, METHOD_GET, "mitigate/cuid=" PEER_CUID "/mid=7", NULL), CODE(2, 5));
+	assert_int_equal(peer_request(&p, METHOD_PUT, "redirect", &b), CODE(4, 0));
+	peer_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_way_over_dtls), cmocka_unit_test(whole_way_over_tls), cmocka_unit_test(observation_ends_with_the_mitigation),
 		cmocka_unit_test(killed_again_and_again), cmocka_unit_test(pipeline_is_restarted), cmocka_unit_test(owner_decides_over_the_socket_CH_29),
-		cmocka_unit_test(get_of_many_comes_in_blocks),
+		cmocka_unit_test(get_of_many_comes_in_blocks), cmocka_unit_test(follows_a_redirection),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
