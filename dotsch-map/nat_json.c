@@ -68,29 +68,32 @@ static bool is_table(enum nat_key key, const char *name)
 	       (key == KEY_PASS && strcmp(name, "data"));
 }
 
-static void open_instance(struct nat_json *p, uint8_t kind)
+static int open_instance(struct nat_json *p, uint8_t kind)
 {
+	if (p->instance != NONE32)
+		return nat_refuse(p, "an instance inside an instance");
 	p->instance = builder_instance(p->b, p->source);
 	if (!p->b->failed)
 		p->b->instances[p->instance].kind = kind;
+	return 1;
 }
 
-static void open_object(struct nat_json *p, enum nat_key key)
+static int open_object(struct nat_json *p, enum nat_key key)
 {
 	switch (key) {
 	case KEY_ROOT:
 		p->event = (struct event){ .m.proto = PROTO_ANY, .m.is_event = true, .m.has_lifetime = true, .m.lifetime = UINT32_MAX };
 		break;
 	case KEY_INSTANCE:
-		open_instance(p, strcmp(p->stack[p->depth - 1].name, "instance") ? NAT_SOFTWIRE : NAT_UNKNOWN);
-		break;
+		return open_instance(p, strcmp(p->stack[p->depth - 1].name, "instance") ? NAT_SOFTWIRE : NAT_UNKNOWN);
 	case KEY_ENTRY:
 		p->m = (struct nat_mapping){ .proto = PROTO_ANY };
 		p->has_external = p->has_internal = false;
 		break;
 	case KEY_ALGO:
 	case KEY_DETERMINISTIC:
-		open_instance(p, key == KEY_ALGO ? NAT_SOFTWIRE : NAT_DETERMINISTIC);
+		if (!open_instance(p, key == KEY_ALGO ? NAT_SOFTWIRE : NAT_DETERMINISTIC))
+			return 0;
 		/* fall through */
 	case KEY_NAT64_PREFIXES:
 	case KEY_EAM:
@@ -114,6 +117,7 @@ static void open_object(struct nat_json *p, enum nat_key key)
 	default:
 		break;
 	}
+	return 1;
 }
 
 static int close_ports(struct nat_json *p, enum nat_key key)
@@ -149,7 +153,8 @@ static int close_event(struct nat_json *p)
 	e->m.has_internal_port = e->port && e->lo;
 	e->m.internal_port.upper = (uint16_t)(e->m.internal_port.lower + width);
 	uint32_t row = nat_instance_of(p);
-	p->b->instances[row].kind = NAT_EVENTS;
+	if (!p->b->failed)
+		p->b->instances[row].kind = NAT_EVENTS;
 	builder_mapping(p->b, row, &e->m);
 	p->found = true;
 	return 1;
@@ -262,8 +267,9 @@ static int on_open(struct nat_json *p, bool array)
 	p->stack[p->depth++] = (struct frame){ .key = (uint8_t)key, .array = array, .name = !top ? NULL : top->array ? top->name : p->name };
 	p->found |= key > KEY_ROOT && is_table(key, p->stack[p->depth - 1].name);
 	if (!array) {
-		open_object(p, key);
 		p->name = NULL;
+		if (!open_object(p, key))
+			return 0;
 	}
 	p->key = array ? key : KEY_UNKNOWN;
 	return !p->b->failed;

@@ -4,3 +4,4 @@ dist_man_MANS += %D%/dotsch.7
 dist_man_MANS += %D%/dotsch-serverd.8
 dist_man_MANS += %D%/dotsch-client.1
 dist_man_MANS += %D%/dotsch.conf.5
+dist_man_MANS += %D%/dotsch-map.1

@@ -273,6 +273,7 @@ static void test_bad_tables(void **state)
 		{ "{\"ietf-nat:mapping-entry\":[{\"index\":1}]]", "at byte" },
 		{ "{\"ietf-nat:mapping-entry\":[{\"index\":-1}]}", "mapping-entry[1]/index: a whole number" },
 		{ "{\"ietf-nat:mapping-entry\":[{},{\"index\":4294967296}]}", "mapping-entry[2]/index" },
+		{ "{\"instance\":[{\"instance\":[{}],\"id\":1}]}", "an instance inside an instance" },
 		{ "{\"ietf-nat:mapping-entry\":[5]}", "an object belongs here" },
 		{ "{\"ietf-nat:nat\":{\"instances\":{\"instance\":[\"x\"]}}}", "an object belongs here" },
 		{ "{\"ietf-nat:mapping-entry\":[{\"index\":\"1\"}]}", "a number belongs here" },
