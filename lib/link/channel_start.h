@@ -5,7 +5,7 @@
 
 #include "link/channel.h"
 
-/* A handshake that takes longer than this has no peer worth waiting for; ten retransmissions fit at neither end. */
+/* A handshake that takes longer is given up: DTLS retransmits after 1, 2, 4 and 8 s, and a fifth time would help nobody. */
 #define HANDSHAKE_MS 20000
 
 struct start_ops {

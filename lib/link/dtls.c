@@ -292,7 +292,7 @@ bool dtls_accept(struct dtls *d, struct loop *l, int fd, bool from_local, struct
 bool dtls_dial(struct dtls *d, struct loop *l, struct tls_bundle *b, struct tls_ticket *ticket, const struct start_ops *start, void *arg, int *error)
 {
 	const struct sockaddr_storage *to = &d->channel.remote;
-	const int omit = to->ss_family == AF_INET6 ? IPV6_PMTUDISC_OMIT : IP_PMTUDISC_OMIT;
+	const int omit = IP_PMTUDISC_OMIT;   /* the same number for IPv6 */
 	socklen_t len = sizeof d->channel.local;
 	d->channel.call_out = true;
 	d->fd = socket(to->ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -32,26 +32,46 @@ static void stop_handshake(struct channel *c, bool tell, const char *why)
 		stream_abort((struct stream *)c, tell, why);
 }
 
+static void ring_init(struct ring *head)
+{
+	head->prev = head->next = head;
+}
+
+static void ring_add(struct ring *head, struct ring *r)
+{
+	r->next = head;
+	r->prev = head->prev;
+	r->prev->next = head->prev = r;
+}
+
+static void ring_remove(struct ring *r)
+{
+	r->prev->next = r->next;
+	r->next->prev = r->prev;
+}
+
 bool half_open_add(struct listen *l, struct half_open *h, struct channel *c)
 {
-	uint16_t crowd = crowd_of(l, &c->remote);
+	uint16_t bucket = crowd_of(l, &c->remote);
+	struct crowd *crowd = &l->crowds[bucket];
 	unsigned share = l->max_half_open < 16 ? l->max_half_open : l->max_half_open / 4;
-	if (l->crowds[crowd] >= share)
-		return false;
-	if (l->stats.half_open >= l->max_half_open) {
-		struct half_open *oldest = l->list.next;
+	struct half_open *oldest = NULL;
+	if (crowd->n >= share)
+		oldest = (struct half_open *)((char *)crowd->members.next - offsetof(struct half_open, crowd));
+	else if (l->stats.half_open >= l->max_half_open)
+		oldest = (struct half_open *)((char *)l->all.next - offsetof(struct half_open, all));
+	if (oldest) {
 		if (loop_now(l->loop) - oldest->since < YIELD_MS)
 			return false;
 		stop_handshake(oldest->channel, true, "gave way: too many handshakes at a time");
 	}
 	h->channel = c;
 	h->since = loop_now(l->loop);
-	h->crowd = crowd;
+	h->bucket = bucket;
 	h->counted = true;
-	h->next = &l->list;
-	h->prev = l->list.prev;
-	h->prev->next = h->next->prev = h;
-	l->crowds[crowd]++;
+	ring_add(&l->all, &h->all);
+	ring_add(&crowd->members, &h->crowd);
+	crowd->n++;
 	l->stats.half_open++;
 	return true;
 }
@@ -61,9 +81,9 @@ void half_open_remove(struct listen *l, struct half_open *h)
 	if (!h->counted)
 		return;
 	h->counted = false;
-	h->prev->next = h->next;
-	h->next->prev = h->prev;
-	l->crowds[h->crowd]--;
+	ring_remove(&h->all);
+	ring_remove(&h->crowd);
+	l->crowds[h->bucket].n--;
 	l->stats.half_open--;
 }
 
@@ -112,8 +132,8 @@ struct listen *listen_new(struct loop *loop, const struct listen_config *config,
 {
 	struct listen *l = calloc(1, sizeof *l);
 	if (l) {
-		l->udp = calloc(config->n_addresses + 1, sizeof *l->udp);
-		l->tcp = calloc(config->n_addresses + 1, sizeof *l->tcp);
+		l->udp = calloc(config->n_addresses + 1, sizeof(struct udp_socket *));
+		l->tcp = calloc(config->n_addresses + 1, sizeof(struct tcp_socket *));
 	}
 	if (!l || !l->udp || !l->tcp) {
 		reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
@@ -129,7 +149,9 @@ struct listen *listen_new(struct loop *loop, const struct listen_config *config,
 	l->arg = arg;
 	l->bundle = tls_bundle_ref(config->bundle);
 	l->max_half_open = config->max_half_open ? config->max_half_open : LISTEN_HALF_OPEN;
-	l->list.prev = l->list.next = &l->list;
+	ring_init(&l->all);
+	for (size_t i = 0; i < CROWDS; i++)
+		ring_init(&l->crowds[i].members);
 	tls_random(l->seed, sizeof l->seed);
 	int ret = 0;
 	if (!config->n_addresses || (!config->udp && !config->tcp))
@@ -154,8 +176,8 @@ void listen_free(struct listen *l)
 {
 	if (!l)
 		return;
-	while (l->list.next != &l->list)
-		stop_handshake(l->list.next->channel, false, NULL);
+	while (l->all.next != &l->all)
+		stop_handshake(((struct half_open *)((char *)l->all.next - offsetof(struct half_open, all)))->channel, false, NULL);
 	assert(!l->stats.sessions);
 	for (size_t i = 0; i < l->n_udp; i++)
 		udp_socket_free(l->udp[i]);

@@ -7,12 +7,15 @@
 #include "link/listen.h"
 #include "link/tls_session.h"
 
+/* A ring, oldest first. */
+struct ring { struct ring *prev, *next; };
+
 /* A handshake under way. Embedded in what its transport keeps. */
 struct half_open {
-	struct half_open *prev, *next;   /* oldest first */
+	struct ring all, crowd;          /* its places among all, and among those from its part of the network */
 	int64_t since;
 	struct channel *channel;
-	uint16_t crowd;                  /* its bucket in listen.crowds */
+	uint16_t bucket;                 /* of its crowd */
 	bool counted;
 };
 
@@ -50,8 +53,11 @@ struct listen {
 	void *arg;
 	struct tls_bundle *bundle;
 	unsigned max_half_open;
-	struct half_open list;           /* head */
-	uint16_t crowds[CROWDS];         /* handshakes under way by keyed hash of the source's /24 or /56 */
+	struct ring all;
+	struct crowd {
+		struct ring members;
+		unsigned n;
+	} crowds[CROWDS];                /* handshakes under way by keyed hash of the source's /24 or /56 */
 	uint64_t seed[2];
 	struct tls_cookie cookie;
 	struct udp_socket **udp;

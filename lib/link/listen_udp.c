@@ -285,7 +285,7 @@ static int socket_open(struct udp_socket *s)
 {
 	const int one = 1, size = RECEIVE_BUFFER;
 	bool six = s->local.ss_family == AF_INET6;
-	const int omit = six ? IPV6_PMTUDISC_OMIT : IP_PMTUDISC_OMIT;
+	const int omit = IP_PMTUDISC_OMIT;   /* the same number for IPv6 */
 	s->fd = socket(s->local.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (s->fd < 0)
 		return -1;

@@ -264,11 +264,9 @@ static void timer_due(void *arg)
 {
 	struct stream *s = arg;
 	s->busy = true;
-	if (s->state == STREAM_UP)
-		read_records(s);
-	else if (s->state == STREAM_CONFIRMING && loop_now(s->loop) >= s->deadline)
+	if (s->state == STREAM_CONFIRMING && loop_now(s->loop) >= s->deadline)
 		up(s);
-	else if (s->state == STREAM_CONFIRMING)
+	else if (s->state > STREAM_HANDSHAKE)
 		read_records(s);
 	else
 		gave_up(s, 0);

@@ -5,7 +5,7 @@
 
 #define RECORD_HEADER 13
 #define HANDSHAKE_HEADER 12
-#define COOKIE_KEY_MS 60000          /* a cookie is good for one to two of these; a handshake's first round trip needs a second or two */
+#define COOKIE_KEY_MS INT64_C(60000)          /* a cookie is good for one to two of these; a handshake's first round trip needs a second or two */
 
 bool tls_is_client_hello(const uint8_t *d, size_t len, const uint8_t **random16)
 {
