@@ -12,6 +12,19 @@
 #define CONFIG_AGE_S 60              /* RFC 9132, 4.5.4: without a Max-Age the configuration is asked for every 60 s */
 #define CONFIG_FOREVER 4294967295LL
 
+/* RFC 9132, 4.5: how a CON of ours is repeated. */
+static void set_transmission(struct router *r)
+{
+	const struct sigconf_set *set = r->active ? &r->config.mitigating : &r->config.idle;
+	const struct transmission_config t = {
+		.ack_timeout_ms = set->p[SIGCONF_ACK_TIMEOUT].current * 10, .random_percent = set->p[SIGCONF_ACK_RANDOM_FACTOR].current,
+		.max_retransmit = set->p[SIGCONF_MAX_RETRANSMIT].current,
+	};
+	/* What a peer tells is bounded before it steers our timers. */
+	if (t.ack_timeout_ms && t.ack_timeout_ms <= 600000 && t.random_percent >= 100 && t.random_percent <= 1000 && t.max_retransmit < 32)
+		session_transmission(r->session, &t);
+}
+
 void callhome_heartbeat(struct router *r)
 {
 	if (!r->session)
@@ -24,6 +37,7 @@ void callhome_heartbeat(struct router *r)
 		.lose = false,               /* CH-11a: a saturated uplink is silent, and is what we are here for */
 	};
 	session_heartbeat(r->session, &h);
+	set_transmission(r);
 }
 
 static void take_set(struct sigconf_set *to, const struct sigconf_set *from)
@@ -31,6 +45,42 @@ static void take_set(struct sigconf_set *to, const struct sigconf_set *from)
 	for (int i = 0; i < SIGCONF_PARAMS; i++)
 		if (from->p[i].has_current)
 			to->p[i] = from->p[i];
+}
+
+/* What of our wishes differs from what is in force, and lies within what the peer offers; a wish out of bounds is drawn to the bound. */
+static bool wish_set(struct sigconf_set *out, const struct sigconf_set *wanted, const struct sigconf_set *offered)
+{
+	bool any = false;
+	*out = (struct sigconf_set){ 0 };
+	for (int i = 0; i < SIGCONF_PARAMS; i++) {
+		const struct sigconf_value *o = &offered->p[i];
+		if (!wanted->p[i].has_current)
+			continue;
+		uint32_t v = wanted->p[i].current;
+		v = o->has_max && v > o->max ? o->max : o->has_min && v < o->min ? o->min : v;
+		if (o->has_current && o->current == v)
+			continue;
+		out->p[i].has_current = any = true;
+		out->p[i].current = v;
+	}
+	return any;
+}
+
+/* After each call home (CH-09). Once a session: what was negotiated is what the next GET shows. */
+static void negotiate(struct router *r, const struct sigconf *offered)
+{
+	const struct sigconf *wanted = &r->agent->config.wanted;
+	struct body body;
+	struct reason why;
+	if (r->negotiated)
+		return;
+	r->negotiated = true;
+	body_init(&body);
+	body.kind = BODY_SIGNAL_CONFIG;
+	body.config.has_mitigating = wanted->has_mitigating && wish_set(&body.config.mitigating, &wanted->mitigating, &offered->mitigating);
+	body.config.has_idle = wanted->has_idle && wish_set(&body.config.idle, &wanted->idle, &offered->idle);
+	if ((body.config.has_mitigating || body.config.has_idle) && callhome_set_config(r, NULL, NULL, false, 0, &body, &why) < 0)
+		log_warning("%s: its configuration could not be negotiated: %s", r->name, why.text);
 }
 
 static void config_came(struct router *r, const struct response *response, const struct body *body)
@@ -42,6 +92,7 @@ static void config_came(struct router *r, const struct response *response, const
 		if (body->config.has_idle)
 			take_set(&r->config.idle, &body->config.idle);
 		callhome_heartbeat(r);
+		negotiate(r, &body->config);
 	}
 	if (age < CONFIG_FOREVER && age > 0)
 		loop_timer_set(r->agent->loop, &r->config_timer, age > 10 ? age * 900 : age * 1000);
@@ -179,6 +230,7 @@ static void established(void *arg, struct channel *c)
 	}
 	a->sessions++;
 	tell_session(a, "up", r->name, c, NULL);
+	r->negotiated = false;
 	/* What is asked for goes first: an attack is on. */
 	waiting_out(r);
 	sigconf_defaults(&r->config);

@@ -15,6 +15,17 @@ static const struct conf_key listen_keys[] = {
 	{ 0 },
 };
 
+/* In the order of enum sigconf_param. */
+static const struct conf_key session_keys[] = {
+	{ .name = "heartbeat-interval", .type = CONF_INT, .min = 0, .max = 65535 },
+	{ .name = "missing-hb-allowed", .type = CONF_INT, .min = 1, .max = 65535 },
+	{ .name = "probing-rate", .type = CONF_INT, .min = 1, .max = 65535 },
+	{ .name = "max-retransmit", .type = CONF_INT, .min = 1, .max = 65535 },
+	{ .name = "ack-timeout-ms", .type = CONF_INT, .min = 10, .max = 600000 },
+	{ .name = "ack-random-percent", .type = CONF_INT, .min = 100, .max = 1000 },
+	{ 0 },
+};
+
 static const struct conf_key keys[] = {
 	{ .name = "listen", .type = CONF_SECTION, .keys = listen_keys },
 	{ .name = "cuid", .type = CONF_STRING },
@@ -27,6 +38,10 @@ static const struct conf_key keys[] = {
 	{ .name = "ticket-key-file", .type = CONF_STRING },
 	{ .name = "tls-priority", .type = CONF_STRING },
 	{ .name = "external-addresses", .type = CONF_LIST },
+	{ .name = "shared-addresses", .type = CONF_LIST },
+	{ .name = "auto-withdraw", .type = CONF_BOOL, .fallback = "false" },
+	{ .name = "mitigating", .type = CONF_SECTION, .keys = session_keys },
+	{ .name = "idle", .type = CONF_SECTION, .keys = session_keys },
 	{ 0 },
 };
 
@@ -72,17 +87,30 @@ static int read_listen(const struct conf_section *s, struct config *out, struct 
 	return 0;
 }
 
-static int read_external(const struct conf_section *s, struct config *out, struct reason *why)
+static int read_prefixes(const struct conf_section *s, const char *name, struct prefix_list *out, struct reason *why)
 {
-	for (size_t i = 0; i < conf_count(s, "external-addresses"); i++) {
-		const char *text = conf_item(s, "external-addresses", i);
+	for (size_t i = 0; i < conf_count(s, name); i++) {
+		const char *text = conf_item(s, name, i);
 		struct prefix p;
 		if (prefix_parse(text, true, &p) < 0)
-			return reason_set(why, REASON_BAD_REQUEST, "external-addresses", "", "%s is not a prefix such as 198.51.100.0/26", text);
-		if (prefix_list_add(&out->external, &p) < 0)
-			return reason_set(why, REASON_BAD_REQUEST, "external-addresses", "", "out of memory");
+			return reason_set(why, REASON_BAD_REQUEST, name, "", "%s is not a prefix such as 198.51.100.0/26", text);
+		if (prefix_list_add(out, &p) < 0)
+			return reason_set(why, REASON_BAD_REQUEST, name, "", "out of memory");
 	}
 	return 0;
+}
+
+static bool read_session(const struct conf_section *s, struct sigconf_set *out)
+{
+	bool any = false;
+	for (int i = 0; s && i < SIGCONF_PARAMS; i++) {
+		if (!conf_has(s, session_keys[i].name))
+			continue;
+		int64_t v = conf_int(s, session_keys[i].name);
+		out->p[i].has_current = any = true;
+		out->p[i].current = (uint32_t)(i == SIGCONF_ACK_TIMEOUT ? v / 10 : v);
+	}
+	return any;
 }
 
 int config_load(const char *path, struct config *out, struct reason *why)
@@ -100,13 +128,17 @@ int config_load(const char *path, struct config *out, struct reason *why)
 	out->ticket_key_file = file_of(s, "ticket-key-file", path);
 	out->priority = conf_string(s, "tls-priority");
 	out->cuid = conf_string(s, "cuid");
+	out->auto_withdraw = conf_bool(s, "auto-withdraw");
+	out->wanted.has_mitigating = read_session(conf_sub(s, "mitigating", 0), &out->wanted.mitigating);
+	out->wanted.has_idle = read_session(conf_sub(s, "idle", 0), &out->wanted.idle);
 	if (!out->peers_file)
 		return reason_set(why, REASON_BAD_REQUEST, "peers-file", "", "%s names no peers-file: nobody could call home", path);
 	if (!out->certificate_file != !out->key_file)
 		return reason_set(why, REASON_BAD_REQUEST, out->key_file ? "certificate-file" : "key-file", "", "certificate-file and key-file go together");
 	if (out->cuid && validate_cuid(out->cuid, why) < 0)
 		return -1;
-	return read_listen(conf_sub(s, "listen", 0), out, why) < 0 || read_external(s, out, why) < 0 ? -1 : 0;
+	return read_listen(conf_sub(s, "listen", 0), out, why) < 0 || read_prefixes(s, "external-addresses", &out->external, why) < 0 ||
+	               read_prefixes(s, "shared-addresses", &out->shared, why) < 0 ? -1 : 0;
 }
 
 void config_free(struct config *c)
@@ -120,6 +152,7 @@ void config_free(struct config *c)
 	free(c->ticket_key_file);
 	free(c->addresses);
 	prefix_list_free(&c->external);
+	prefix_list_free(&c->shared);
 	conf_free(c->conf);
 	*c = (struct config){ 0 };
 }

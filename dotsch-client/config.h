@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "dots/mitigation.h"
+#include "dots/sigconf.h"
 #include "link/tls.h"
 
 #define CALL_HOME_PORT 4647   /* the draft's own suggestion; RFC 9066 assigns none */
@@ -22,6 +23,9 @@ struct config {
 	/* Owned; a relative name counts from the configuration file's folder. NULL = not given. */
 	char *peers_file, *state, *certificate_file, *key_file, *ca_file, *crl_file, *ticket_key_file;
 	struct prefix_list external;         /* CGN pools, never sources (CH-35) */
+	struct prefix_list shared;           /* addresses that several customers share by their ports (CH-38) */
+	bool auto_withdraw;                  /* status 3 (attack stopped) ends a request by itself */
+	struct sigconf wanted;               /* what is negotiated after each call home; current values only */
 };
 
 /* Fills *out, which config_free empties in any case. 0, or -1 with *why. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "callhome.h"
 #include "ledger.h"
 #include "slots.h"
 
@@ -59,12 +60,12 @@ static void hang_in(struct requests *t, struct entry *e)
 	e->next_mid = *m;
 	*m = e;
 	if (*e->ref) {
-		/* At the end: the parts of a line keep their order. */
-		struct entry **r = &t->by_ref[ref_slot(t, e->ref)];
-		while (*r)
-			r = &(*r)->next_ref;
-		e->next_ref = NULL;
-		*r = e;
+		/* Linked both ways: one line to ten thousand routers makes a chain of ten thousand. */
+		e->link_ref = &t->by_ref[ref_slot(t, e->ref)];
+		e->next_ref = *e->link_ref;
+		if (e->next_ref)
+			e->next_ref->link_ref = &e->next_ref;
+		*e->link_ref = e;
 	}
 }
 
@@ -75,12 +76,11 @@ static void take_out(struct requests *t, struct entry *e)
 			*p = e->next_mid;
 			break;
 		}
-	if (*e->ref)
-		for (struct entry **p = &t->by_ref[ref_slot(t, e->ref)]; *p; p = &(*p)->next_ref)
-			if (*p == e) {
-				*p = e->next_ref;
-				break;
-			}
+	if (*e->ref) {
+		*e->link_ref = e->next_ref;
+		if (e->next_ref)
+			e->next_ref->link_ref = e->link_ref;
+	}
 }
 
 /* Not growing costs time only, so a lack of memory is no error. */
@@ -132,6 +132,7 @@ struct router *router_of(struct agent *a, struct peer *p)
 	if (!r)
 		return NULL;
 	r->agent = a;
+	r->entries_end = &r->entries;
 	r->peer = p;
 	snprintf(r->name, sizeof r->name, "%s", p->name);
 	snprintf(r->cuid, sizeof r->cuid, "%s", a->cuid);
@@ -169,11 +170,9 @@ struct entry *entry_new(struct router *r, uint32_t mid, const char *ref, struct 
 	snprintf(e->ref, sizeof e->ref, "%s", ref ? ref : "");
 	e->asked = *asked;
 	mitigation_init(asked);
-	e->next = r->entries;
-	e->link = &r->entries;
-	if (e->next)
-		e->next->link = &e->next;
-	r->entries = e;
+	e->link = r->entries_end;
+	*e->link = e;
+	r->entries_end = &e->next;
 	hang_in(t, e);
 	t->count++;
 	return e;
@@ -195,6 +194,8 @@ void entry_free(struct entry *e)
 	*e->link = e->next;
 	if (e->next)
 		e->next->link = e->link;
+	else
+		e->router->entries_end = e->link;
 	mitigation_free(&e->asked);
 	free(e);
 	if (!a->requests->count && !a->closing)
@@ -256,4 +257,7 @@ void entry_in_force(struct entry *e, bool in_force)
 		e->router->active++;
 	else
 		e->router->active--;
+	/* The first and the last one switch between the mitigating and the idle set (RFC 9132, 4.5). */
+	if (e->router->active == (in_force ? 1 : 0) && !e->router->agent->closing)
+		callhome_heartbeat(e->router);
 }

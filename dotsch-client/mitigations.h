@@ -20,12 +20,12 @@ struct router {
 	char name[PEER_NAME_MAX + 1];
 	char cuid[CUID_MAX_BYTES + 1];       /* the agent's, or another one after a collision (RFC 9132, 4.4.1) */
 	struct session *session;             /* NULL = not connected */
-	struct entry *entries;
+	struct entry *entries, **entries_end;   /* the oldest first: an older mid must not be sent after a newer one */
 	unsigned active;                     /* mitigations in force: choose the mitigating set (RFC 9132, 4.5) */
 	/* Session configuration. */
 	struct sigconf config;
 	struct loop_timer config_timer;
-	bool silent;
+	bool silent, negotiated;
 };
 
 enum entry_state {
@@ -48,7 +48,7 @@ struct written {
 struct entry {
 	struct router *router;
 	struct entry *next, **link;          /* of the router's list */
-	struct entry *next_mid, *next_ref;   /* of the table's chains */
+	struct entry *next_mid, *next_ref, **link_ref;   /* of the table's chains */
 	uint32_t mid;
 	char ref[REF_MAX_BYTES + 1];         /* "" = none */
 	unsigned part, parts;                /* 0 = the line was not divided */

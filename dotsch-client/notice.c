@@ -84,6 +84,11 @@ static void state_came(struct entry *e, struct mitigation *m)
 		}
 		return;
 	}
+	/* RFC 9132, 4.4.2.1: the client may withdraw then; it may know better, so only when it is told to. */
+	if (m->status == STATUS_STOPPED && e->state == ENTRY_ACTIVE && e->router->agent->config.auto_withdraw) {
+		entry_withdraw(e);
+		return;
+	}
 	if (m->lifetime != LIFETIME_ABSENT && e->state == ENTRY_ACTIVE) {
 		int64_t refresh_at = e->refresh_at;
 		entry_lifetime(e, m->lifetime);

@@ -129,6 +129,20 @@ static struct peer *named_peer(struct agent *a, const struct envelope *line, str
 	return p;
 }
 
+/* CH-38: behind a MAP border relay or an lwAFTR an IPv4 address is told apart by its ports only. */
+static int check_shared(const struct agent *a, const struct mitigation *m, struct reason *why)
+{
+	char text[PREFIX_TEXT_MAX];
+	if (m->source_port.n || m->source_icmp_type.n)
+		return 0;
+	for (size_t i = 0; i < m->source_prefix.n; i++)
+		for (size_t k = 0; k < a->config.shared.n; k++)
+			if (prefix_overlap(&m->source_prefix.v[i], &a->config.shared.v[k]))
+				return reason_set(why, REASON_BAD_REQUEST, "source-port-range", "RFC 9066, 5.3.2", "%s is shared by several customers: only its ports tell them apart",
+				                  prefix_format(&m->source_prefix.v[i], text));
+	return 0;
+}
+
 static int check(struct agent *a, const struct mitigation *m, const struct peer *named, bool by_subscriber, struct reason *why)
 {
 	struct validate_rules rules = {
@@ -139,7 +153,9 @@ static int check(struct agent *a, const struct mitigation *m, const struct peer 
 		.external = &a->config.external,
 	};
 	int result = validate_request(m, &rules, why);
-	if (result < 0 && !strcmp(why->section, "RFC 9066, 5.3.2")) {
+	if (result == 0)
+		return check_shared(a, m, why);
+	if (!strcmp(why->section, "RFC 9066, 5.3.2")) {
 		size_t len = strlen(why->text);
 		snprintf(why->text + len, sizeof why->text - len, "; dotsch-map finds it");
 	}

@@ -19,6 +19,7 @@
 #define LEFT_S 310                   /* active-but-terminating lasts 300 s at most (RFC 9132, 4.4.4) */
 #define EXPIRY_GRACE_MS 5000         /* the peer's own countdown began later than ours; its word comes first */
 #define CUID_RETRIES 3
+#define CROWDED_MS 2000              /* until a session with too many requests under way is tried again */
 #define WHEN_CONNECTED (-1)          /* of refresh_at */
 
 static void send_put(struct entry *e, enum attack_status attack);
@@ -297,9 +298,16 @@ static void delete_event(void *arg, struct exchange *x, enum exchange_event even
 	entry_over(e);
 }
 
-/* A request that cannot be sent at all: too large for the peer, or no memory. */
+/* A request that cannot be sent: too many are under way (later, then), it is too large for the peer, or there is no memory. */
 static void not_sent(struct entry *e, const struct reason *why)
 {
+	if (why->code == CODE(5, 3)) {
+		*(e->state == ENTRY_ACTIVE ? &e->refresh_at : &e->retry_at) = now(e) + CROWDED_MS;
+		if (e->state == ENTRY_ASKING)
+			e->state = ENTRY_WAITING;
+		entry_arm(e);
+		return;
+	}
 	char text[sizeof why->text + 100];
 	tell_word(e, TOLD_REFUSED, "it could not be sent: %s", reason_format(why, text, sizeof text));
 	drop(e, false);

@@ -150,7 +150,15 @@ static void request(void *arg, struct session *s, struct incoming *in)
 	struct body body;
 	struct response gone = { .code = CODE(4, 4), .max_age = -1, .payload = (const uint8_t *)"none", .payload_len = 4 };
 	(void)s;
-	if (!strcmp(in->message.path[2], "config")) {
+	if (!strcmp(in->message.path[2], "config") && in->message.code == METHOD_PUT) {
+		struct response made = { .code = CODE(2, 1), .max_age = -1 };
+		struct reason why;
+		assert(dots_cbor_decode(in->message.payload, in->message.payload_len, BODY_REQUEST, &body, &why) == 0 && body.kind == BODY_SIGNAL_CONFIG);
+		r->config_puts++;
+		r->wished = body.config;
+		body_free(&body);
+		incoming_respond(in, &made);
+	} else if (!strcmp(in->message.path[2], "config")) {
 		config_answer(r, in);
 	} else if (in->message.code == METHOD_PUT) {
 		put_came(r, in);
@@ -251,7 +259,8 @@ int lab_setup(void **state)
 	log_init("test", LOG_LEVEL_ERROR);
 	snprintf(l->folder, sizeof l->folder, "/tmp/test_client.XXXXXX");
 	assert(mkdtemp(l->folder));
-	put_file(l, "client.conf", "listen { address = {\"127.0.0.1\"} }\npeers-file = \"peers.jsonl\"\nstate = \"client.db\"\nexternal-addresses = {\"198.51.100.0/26\"}\n");
+	put_file(l, "client.conf", "listen { address = {\"127.0.0.1\"} }\npeers-file = \"peers.jsonl\"\nstate = \"client.db\"\nexternal-addresses = {\"198.51.100.0/26\"}\n"
+	         "shared-addresses = {\"192.0.0.0/29\"}\nauto-withdraw = true\nmitigating { heartbeat-interval = 999 missing-hb-allowed = 15 }\nidle { heartbeat-interval = 60 }\n");
 	put_file(l, "peers.jsonl", "{\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0001\",\"psk-key\":\"0001\",\"domain\":[\"100.64.8.21/32\",\"2001:db8:8::/48\"]}\n"
 	         "{\"name\":\"cpe-0002\",\"psk-identity\":\"cpe-0002\",\"psk-key\":\"0002\",\"domain\":[\"100.64.8.22/32\"]}\n");
 	l->wire = wire_new(TRANSPORT_UDP);

@@ -23,7 +23,8 @@ struct scripted {
 	bool known;                          /* holds the mitigation */
 	enum dots_status status;
 	/* What it got. */
-	unsigned n_puts, n_deletes, sources_seen;
+	unsigned n_puts, n_deletes, sources_seen, config_puts;
+	struct sigconf wished;               /* of the last PUT of the configuration */
 	uint32_t mid, first_mid;
 	char cuid[80];
 	struct mitigation put;               /* the last */

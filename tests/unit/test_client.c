@@ -415,7 +415,7 @@ static void config_and_heartbeats(void **state)
 	l->router.heartbeat_interval = 45;
 	lab_connect(l);
 	lab_run(l, 1000);
-	assert_int_equal(wire_count(l->wire, LEFT, METHOD_GET), 1);
+	assert_in_range(wire_count(l->wire, LEFT, METHOD_GET), 1, 2);
 	assert_null(lab_last(l, "response"));
 	lab_say(l, "{\"type\":\"config\",\"to\":\"cpe-0001\"}");
 	lab_run(l, 100);
@@ -426,6 +426,91 @@ static void config_and_heartbeats(void **state)
 	lab_run(l, 450000);
 	assert_int_equal(early, 0);
 	assert_in_range(wire_count(l->wire, LEFT, METHOD_PUT), 9, 12);
+}
+
+/* CH-09: our wishes, drawn to what the router offers, without what is in force anyway. */
+static void negotiation(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_run(l, 20000);
+	assert_int_equal(l->router.config_puts, 1);
+	assert_true(l->router.wished.has_mitigating && l->router.wished.has_idle);
+	assert_int_equal(l->router.wished.mitigating.p[SIGCONF_HEARTBEAT_INTERVAL].current, 240);
+	assert_false(l->router.wished.mitigating.p[SIGCONF_MISSING_HB_ALLOWED].has_current);
+	assert_int_equal(l->router.wished.idle.p[SIGCONF_HEARTBEAT_INTERVAL].current, 60);
+	/* Our own heartbeats go by what the router shows, and it still shows 30. */
+	wire_forget(l->wire);
+	lab_run(l, 300000);
+	assert_in_range(wire_count(l->wire, LEFT, METHOD_PUT), 9, 12);
+}
+
+static void auto_withdraw(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", "\"keep\":true,"));
+	lab_run(l, 100);
+	router_status(l, STATUS_STOPPED);
+	lab_run(l, 4000);
+	assert_true(lab_saw(l, "status", "status", "attack-stopped"));
+	assert_int_equal(l->router.n_deletes, 1);
+}
+
+/* CH-38: what customers share needs ports. */
+static void shared_addresses(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, "{\"type\":\"mitigate\",\"to\":\"cpe-0001\",\"subscriber\":\"2001:db8:8::2\"," SCOPE(TARGET ",\"source-prefix\":[\"192.0.0.2/32\"],\"lifetime\":1800") "}");
+	assert_non_null(lab_last(l, "error"));
+	lab_forget(l);
+	lab_say(l, "{\"type\":\"mitigate\",\"subscriber\":\"2001:db8:8::2\"," SCOPE(TARGET ",\"source-prefix\":[\"192.0.0.2/32\"],\"lifetime\":1800") "}");
+	assert_string_equal(json_string_value(json_object_get(lab_last(l, "error"), "field")), "source-port-range");
+	lab_forget(l);
+	lab_say(l, "{\"type\":\"mitigate\",\"subscriber\":\"2001:db8:8::2\"," SCOPE(TARGET ",\"source-prefix\":[\"192.0.0.2/32\"],"
+	        "\"source-port-range\":[{\"lower-port\":1712,\"upper-port\":1727}],\"lifetime\":1800") "}");
+	assert_null(lab_last(l, "error"));
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_puts, 1);
+}
+
+/* More requests than one session takes at a time: they wait their turn, none is dropped. */
+static void oldest_first(void **state)
+{
+	struct lab *l = *state;
+	lab_say(l, MITIGATE("old", ""));
+	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"new\"," SCOPE("\"target-prefix\":[\"203.0.113.0/24\"]," SOURCE ",\"lifetime\":1800") "}");
+	lab_connect(l);
+	lab_run(l, 10000);
+	assert_int_equal(l->router.n_puts, 2);
+	assert_int_equal(l->router.put.target_prefix.v[0].len, 24);
+	assert_int_equal(requests_count(l->agent.requests), 1);
+	assert_non_null(requests_by_ref(l->agent.requests, "new"));
+}
+
+static void crowd(void **state)
+{
+	struct lab *l = *state;
+	char line[500];
+	for (int i = 0; i < 700; i++) {
+		snprintf(line, sizeof line, "{\"type\":\"mitigate\",\"ref\":\"r%d\"," SCOPE("\"target-prefix\":[\"203.0.113.9/32\"],\"source-prefix\":[\"2001:db8:8::%x/128\",\"100.64.8.21/32\"],"
+		         "\"source-port-range\":[{\"lower-port\":%d}],\"lifetime\":86400") "}", i, i + 1, i + 1);
+		lab_say(l, line);
+	}
+	lab_forget(l);
+	lab_connect(l);
+	l->router.denies = false;
+	for (int i = 0; i < 100; i++) {
+		lab_run(l, 10000);
+		lab_forget(l);
+	}
+	assert_true(l->router.n_puts >= 700);
+	assert_int_equal(requests_count(l->agent.requests), 700);
+	unsigned active = 0;
+	for (const struct entry *e = l->agent.routers->entries; e; e = e->next)
+		active += e->state == ENTRY_ACTIVE;
+	assert_int_equal(active, 700);
 }
 
 static void wait_for_the_block(void **state)
@@ -629,7 +714,8 @@ int main(void)
 		LAB_TEST("5.03 redirect dropped silently", redirect_is_dropped_silently), LAB_TEST("CH-11a silent router", silent_router_keeps_being_asked),
 		LAB_TEST("asked again after a lost link", asked_again_after_the_link_was_lost), LAB_TEST("router that forgot", router_that_forgot),
 		LAB_TEST("denied again and again", denied_again_and_again), LAB_TEST("observed again", observed_again_after_reconnection), LAB_TEST("CH-09, CH-10 config and heartbeats", config_and_heartbeats),
-		LAB_TEST("wait for the block", wait_for_the_block), LAB_TEST("wait in vain", wait_in_vain), LAB_TEST("end of input", end_of_input),
+		LAB_TEST("CH-09 negotiation", negotiation), LAB_TEST("auto-withdraw", auto_withdraw), LAB_TEST("CH-38 shared addresses", shared_addresses),
+		LAB_TEST("crowd", crowd), LAB_TEST("oldest first", oldest_first), LAB_TEST("wait for the block", wait_for_the_block), LAB_TEST("wait in vain", wait_in_vain), LAB_TEST("end of input", end_of_input),
 		LAB_TEST("several routers", several_routers), LAB_TEST("divided by size", divided_by_size), LAB_TEST("CH-38 subscriber", subscriber_picks_the_router),
 		LAB_TEST("query, observe an unknown mid", query_and_observe_unknown), LAB_TEST("mids rise over restarts", mids_rise_over_restarts),
 		LAB_TEST("restart goes on", restart_goes_on), LAB_TEST("peer lines", peer_lines),
