@@ -191,7 +191,7 @@ static bool seclude(void)
 	int s = socket(AF_INET, SOCK_DGRAM, 0);
 	bool ok = put("/proc/self/setgroups", "deny") && put("/proc/self/uid_map", uid) && put("/proc/self/gid_map", gid) &&
 	    ioctl(s, SIOCSIFFLAGS, &lo) == 0 && fd >= 0 && put(path, "nameserver 127.0.0.1\n") &&
-	    mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
+	    mount(path, "/etc/resolv.conf", "none", MS_BIND, "") == 0;
 	close(s);
 	close(fd);
 	unlink(path);
