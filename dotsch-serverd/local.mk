@@ -1,6 +1,6 @@
 # dotsch-serverd: main.c, and everything else as a library for the tests.
 noinst_LIBRARIES += %D%/libserverd.a
-%C%_libserverd_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(READLINE_CFLAGS)
+%C%_libserverd_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(READLINE_CFLAGS) $(LIBNL_CFLAGS)
 %C%_libserverd_a_SOURCES = \
 	%D%/attach.c %D%/attach.h \
 	%D%/audit.c %D%/audit.h \
@@ -20,6 +20,7 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/repl.c %D%/repl.h \
 	%D%/reply.c %D%/reply.h \
 	%D%/resource.c %D%/resource.h \
+	%D%/interface.c %D%/interface.h \
 	%D%/server.c %D%/server.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/show.c %D%/show.h \
@@ -27,7 +28,7 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/ledger.c %D%/ledger.h \
 	%D%/view.c %D%/view.h \
 	%D%/words.c %D%/words.h
-SERVERD_LIBS = dotsch-serverd/libserverd.a $(LINK_LIBS) $(STORE_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS) $(READLINE_LIBS)
+SERVERD_LIBS = dotsch-serverd/libserverd.a $(LINK_LIBS) $(STORE_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS) $(READLINE_LIBS) $(LIBNL_LIBS)
 
 sbin_PROGRAMS += %D%/dotsch-serverd
 %C%_dotsch_serverd_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)

@@ -25,6 +25,7 @@ struct provider {
 	struct dial *dial;
 	struct session *session;             /* the one in use; NULL while there is none */
 	struct sigconfig sigconfig;          /* of that session */
+	struct prefix_list domain;           /* the scope as it stands now */
 	bool mitigating;                     /* which set its heartbeats follow */
 	int64_t parallel_at;                 /* last attempt beside a silent session */
 	int64_t up_at;
@@ -40,7 +41,7 @@ static struct requester requester_of(struct provider *p)
 {
 	int64_t since = p->redirected_at == 0 ? -1 : (loop_now(server_loop(p->server)) - p->redirected_at) / 1000;
 
-	return (struct requester){ .provider = p->config, .domain = &p->config->scope, .config = &p->sigconfig, .redirected_s = since };
+	return (struct requester){ .provider = p->config, .domain = &p->domain, .config = &p->sigconfig, .redirected_s = since };
 }
 
 static json_t *session_line(const struct provider *p, const char *event)
@@ -351,6 +352,7 @@ void provider_free(struct provider *p, bool notify)
 	session_close(p->session, notify);
 	dial_free(p->dial);
 	redirect_free(&p->elsewhere);
+	prefix_list_free(&p->domain);
 	free(p);
 }
 
@@ -373,11 +375,40 @@ void provider_mitigation_changed(struct provider *p, const char *cuid, uint32_t 
 		follow_config(p);
 }
 
+void provider_scope(struct provider *p, struct interfaces *interfaces)
+{
+	struct prefix_list now = { NULL, 0 };
+	bool whole = true;
+
+	for (size_t i = 0; i < p->config->scope.n && whole; i++)
+		whole = prefix_list_add(&now, &p->config->scope.v[i]) == 0;
+	if (whole && p->config->scope_interfaces.n > 0)
+		whole = interfaces_read(interfaces, &p->config->scope_interfaces, &now) == 0;
+	if (!whole) {
+		log_error("%s: the scope cannot be read; the one known so far stays", p->config->name);
+		prefix_list_free(&now);
+		return;
+	}
+	prefix_list_free(&p->domain);
+	p->domain = now;
+}
+
+static void put_scope(json_t *line, const struct prefix_list *scope)
+{
+	json_t *list = json_array();
+	char text[PREFIX_TEXT_MAX];
+
+	for (size_t i = 0; i < scope->n; i++)
+		json_array_append_new(list, json_string(prefix_format(&scope->v[i], text)));
+	json_put(line, "scope", list);
+}
+
 json_t *provider_describe(const struct provider *p)
 {
 	json_t *line = session_line(p, p->session != NULL ? "up" : "down");
 	struct session_stats stats;
 
+	put_scope(line, &p->domain);
 	if (p->session == NULL)
 		return line;
 	session_stats(p->session, &stats);

@@ -5,6 +5,7 @@
 
 #include "link/session.h"
 #include "resource.h"
+#include "interface.h"
 
 struct server;
 struct provider;
@@ -16,6 +17,8 @@ const struct provider_config *provider_settings(const struct provider *p);
 
 /* Observers of this mitigation read it again; idle or mitigating heartbeats follow what is under way. */
 void provider_mitigation_changed(struct provider *p, const char *cuid, uint32_t mid);
+/* The scope may be another now: the configured prefixes, and what interfaces_read says of the interfaces. */
+void provider_scope(struct provider *p, struct interfaces *interfaces);
 /* A line for `sessions`: transport, address, since when. New reference. */
 json_t *provider_describe(const struct provider *p);
 

@@ -20,6 +20,7 @@
 #include "mitigate.h"
 #include "pipeline.h"
 #include "provider.h"
+#include "interface.h"
 
 #define COMMITS_MAX 4096             /* answers that wait for the disk; past it new requests are told to wait */
 
@@ -34,6 +35,7 @@ struct server {
 	struct loop_timer due;
 	struct store *store;                 /* NULL: nothing is kept */
 	struct control *control;             /* NULL: no socket */
+	struct interfaces *interfaces;                 /* NULL: nobody's scope follows an interface */
 };
 
 struct loop *server_loop(const struct server *s)
@@ -314,6 +316,25 @@ static int open_state(struct server *s, struct reason *why)
 	return 0;
 }
 
+static void on_scope(void *arg)
+{
+	struct server *s = arg;
+
+	for (size_t i = 0; i < s->n_providers; i++)
+		provider_scope(s->providers[i], s->interfaces);
+}
+
+static int open_scope(struct server *s, struct reason *why)
+{
+	for (size_t i = 0; i < s->core.settings->n_providers; i++)
+		if (s->core.settings->providers[i].scope_interfaces.n > 0 && s->interfaces == NULL) {
+			s->interfaces = interfaces_new(s->loop, on_scope, s, why);
+			if (s->interfaces == NULL)
+				return -1;
+		}
+	return 0;
+}
+
 static int open_providers(struct server *s, struct reason *why)
 {
 	s->providers = calloc(s->core.settings->n_providers, sizeof(*s->providers));
@@ -325,6 +346,7 @@ static int open_providers(struct server *s, struct reason *why)
 		if (p == NULL)
 			return -1;
 		s->providers[s->n_providers++] = p;
+		provider_scope(p, s->interfaces);
 	}
 	return 0;
 }
@@ -351,7 +373,7 @@ struct server *server_new(struct loop *l, const struct settings *settings, const
 			return NULL;
 		}
 	}
-	if (open_ring(s, pipeline, why) != 0 || open_state(s, why) != 0 || open_providers(s, why) != 0) {
+	if (open_ring(s, pipeline, why) != 0 || open_state(s, why) != 0 || open_scope(s, why) != 0 || open_providers(s, why) != 0) {
 		server_free(s, 0);
 		return NULL;
 	}
@@ -368,6 +390,7 @@ void server_free(struct server *s, int timeout_ms)
 		provider_free(s->providers[i], true);
 	free(s->providers);
 	control_free(s->control);
+	interfaces_free(s->interfaces);
 	loop_timer_stop(s->loop, &s->due);
 	pipeline_free(s->pipeline, timeout_ms);
 	if (s->out != NULL)

@@ -20,6 +20,7 @@ static const struct conf_key provider_keys[] = {
 	{ .name = "crl-file", .type = CONF_STRING },
 	{ .name = "server-name", .type = CONF_STRING },
 	{ .name = "scope", .type = CONF_LIST },
+	{ .name = "scope-interface", .type = CONF_LIST },
 	{ .name = "target-scope", .type = CONF_LIST },
 	{ .name = "consent", .type = CONF_STRING, .fallback = "ask" },
 	{ .name = "ask-above", .type = CONF_INT, .fallback = "0", .min = 0, .max = 32 },
@@ -164,12 +165,12 @@ static int policy(const struct conf_section *s, struct provider_config *p, struc
 	p->max_mitigations = (unsigned)conf_int(s, "max-mitigations");
 	p->max_lifetime = conf_int(s, "max-lifetime");
 	p->indefinite = conf_bool(s, "indefinite");
-	if (prefixes(s, "scope", &p->scope, why) != 0 ||
+	if (prefixes(s, "scope", &p->scope, why) != 0 || texts(s, "scope-interface", &p->scope_interfaces, why) != 0 ||
 	    prefixes(s, "target-scope", &p->targets, why) != 0 || prefixes(s, "legitimate-source", &p->legitimate_sources, why) != 0 ||
 	    prefixes(s, "legitimate-target", &p->legitimate_targets, why) != 0)
 		return -1;
-	if (p->scope.n == 0)
-		return reason_set(why, 0, "scope", "RFC 9066, 5.3.1", "missing: name the prefixes that this provider may ask about");
+	if (p->scope.n == 0 && p->scope_interfaces.n == 0)
+		return reason_set(why, 0, "scope", "RFC 9066, 5.3.1", "missing: name the prefixes, or the scope-interface, that this provider may ask about");
 	return 0;
 }
 
@@ -250,6 +251,7 @@ void settings_free(struct settings *c)
 		struct provider_config *p = &c->providers[i];
 
 		text_list_free(&p->addresses);
+		text_list_free(&p->scope_interfaces);
 		prefix_list_free(&p->scope);
 		prefix_list_free(&p->targets);
 		prefix_list_free(&p->legitimate_sources);

@@ -25,6 +25,7 @@ struct provider_config {
 	size_t psk_key_len;
 	const char *certificate_file, *key_file, *ca_file, *crl_file, *server_name;
 	struct prefix_list scope;            /* sources this provider may name (CH-25) */
+	struct text_list scope_interfaces;   /* and the addresses of these */
 	struct prefix_list targets;          /* non-routable targets allowed all the same */
 	enum consent_policy consent;
 	unsigned ask_above, ask_above_6;     /* a source prefix shorter than this is never `auto` */

@@ -19,3 +19,6 @@ tests_unit_test_serverd_keep_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c
 tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_store_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+SERVERD_SYSTEM = tests/system/serverd-scope.sh
+EXTRA_DIST += $(SERVERD_SYSTEM)
+TESTS += $(SERVERD_SYSTEM)
