@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2086
 # SPDX-License-Identifier: GPL-3.0-or-later
 # block-lab.sh - a router between two hosts, without translation: src eth0 ── lan0 [router] wan0 ── eth0 dst, and dotsch-block on it. Sourced after lab.sh.
 #
