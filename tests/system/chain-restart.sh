@@ -81,9 +81,9 @@ form_since=$(form_lines)
 printf '{"type":"query","to":"cpe-0001"}\n' >&8
 lab_line 10 $LAB/client.out '"method":"GET","resource":"mitigate".*"code":"2[.]05".*"mid":1[,}]'
 ok $? 'asked, the router names the request that it still serves'
-printf '{"type":"withdraw","to":"cpe-0001","mid":1}\n' >&8
+printf '{"type":"withdraw","ref":"%s"}\n' "$(chain_field ref $LAB/detect)" >&8
 lab_wait 15 form_flood $form_since 20
-ok $? 'withdrawn by its number, the flood is back'
+ok $? 'the client still knows its request by ref: withdrawn, the flood is back'
 is "$(rules)" 0 'and no rule is left'
 kill -TERM $flood_pid $talk_pid
 lab_line 5 $LAB/talk lost_percent
