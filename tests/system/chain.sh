@@ -116,10 +116,10 @@ chain_complain() {
 chain_map() {
 	[ -p $LAB/lines ] || mkfifo $LAB/lines
 	exec 9<>$LAB/lines
-	chain_now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+	chain_now=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)
 	at provider dotsch-map export --conntrack >$LAB/cgn.json || return 1
 	{
-		stamp $LAB/times <$LAB/lines | dotsch-map --nat $LAB/cgn.json --captured $chain_now 2>>$LAB/map.err | tee -a $LAB/provider.map >$LAB/commands
+		stamp $LAB/times <$LAB/lines | dotsch-map --captured $chain_now --nat $LAB/cgn.json 2>>$LAB/map.err | tee -a $LAB/provider.map >$LAB/commands
 	} 8>&- 9>&- &
 	# A line of a type that a map does not know comes out as it went in, and not before the table stands.
 	echo '{"type":"x-loaded"}' >&9
