@@ -10,6 +10,6 @@ tests_unit_test_client_SOURCES = tests/unit/test_client.c tests/unit/client_fake
 tests_unit_test_client_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_client_LDFLAGS = $(WRAP_CLOCK)
 tests_unit_test_client_LDADD = $(CLIENT_TEST_LIBS)
-CLIENT_SYSTEM_TESTS = tests/system/client-decode.sh tests/system/client-agent.sh
+CLIENT_SYSTEM_TESTS = tests/system/client-decode.sh tests/system/client-agent.sh tests/system/client-prompt.sh
 TESTS += $(CLIENT_SYSTEM_TESTS)
 EXTRA_DIST += $(CLIENT_SYSTEM_TESTS) tests/golden/decode-vectors
