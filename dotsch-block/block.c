@@ -166,7 +166,7 @@ static int begin(struct block *b)
 	b->neighbours = watch_new(b->loop, &news, b);
 	if (!b->neighbours)
 		log_warning("devices that change their addresses cannot be followed: %s", strerror(errno));
-	if (sandbox_enter() < 0)
+	if (!b->o->no_sandbox && sandbox_enter() < 0)
 		log_warning("this kernel has no system call filter; going on without");
 	loop_timer_init(&b->tick, on_tick, b);
 	loop_timer_init(&b->watch, on_watch, b);

@@ -55,6 +55,18 @@ static int check_actions(struct nft *n, const struct options *o)
 	return basic;
 }
 
+int policy_run(const struct options *o)
+{
+	struct reason why;
+	struct policy *p = policy_load(o, &why);
+	if (p)
+		policy_print(p, stdout);
+	else
+		log_error("%s%s%s", why.field, *why.field ? ": " : "", why.text);
+	policy_free(p);
+	return p ? EXIT_DONE : EXIT_REFUSED;
+}
+
 int check_run(const struct options *o)
 {
 	char table[64], action[48], what[128];

@@ -14,11 +14,13 @@ static const struct cli_option table[] = {
 	{ "device", 0, "NAME", "an interface for --hook ingress (may be repeated)" },
 	{ "action", 'a', "ACTION", "drop, reject, limit:N/s, limit:Nkbytes/s, quarantine, queue:N, mark:N, log, dry-run" },
 	{ "policy", 'p', "FILE", "which action for which provider, prefix or host" },
+	{ "check", 'n', NULL, "check the policy file, print it and exit" },
 	{ "never-block", 0, "PREFIX", "an address or prefix that no rule may touch (may be repeated)" },
 	{ "allow", 0, "PREFIX", "what a quarantined device may still reach (may be repeated)" },
 	{ "fragments", 0, "pass|drop", "fragments behind the first, when a request names ports" },
 	{ "table", 't', "NAME", "the table of family inet to keep (dotsch)" },
 	{ "shared", 0, NULL, "do not own the table: other programs may change it" },
+	{ "no-sandbox", 0, NULL, "without the system call filter, for debuggers" },
 	{ "interval", 'i', "TIME", "between status lines with counters (10s)" },
 	{ "stopped-after", 0, "TIME", "without a packet, an attack has stopped (5m)" },
 	{ "watch", 'w', NULL, "show: again every second, with the rate" },
@@ -94,6 +96,10 @@ static int one(void *arg, const char *name, const char *value)
 		o->policy_file = value;
 	else if (!strcmp(name, "shared"))
 		o->shared = true;
+	else if (!strcmp(name, "check"))
+		o->check = true;
+	else if (!strcmp(name, "no-sandbox"))
+		o->no_sandbox = true;
 	else if (!strcmp(name, "watch"))
 		o->watch = true;
 	else if (!strcmp(name, "json"))

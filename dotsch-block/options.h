@@ -13,7 +13,7 @@ struct options {
 	enum hook hook;
 	struct action action;
 	int64_t interval, stopped_after;     /* seconds */
-	bool drop_fragments, shared, json, watch;
+	bool drop_fragments, shared, no_sandbox, check, json, watch;
 	const char *device[MAX_DEVICES];     /* for the ingress hook */
 	size_t n_devices;
 	struct prefix_list never, allowed;

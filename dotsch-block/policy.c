@@ -151,6 +151,12 @@ void policy_free(struct policy *p)
 	free(p);
 }
 
+void policy_print(const struct policy *p, FILE *out)
+{
+	if (p->conf)
+		conf_print(p->conf, out);
+}
+
 struct prefix_list *policy_own(struct policy *p)
 {
 	return &p->own;

@@ -11,6 +11,7 @@ struct policy;
 /* From the options and their policy file, if one is given. NULL with *why. The options must outlive it. */
 struct policy *policy_load(const struct options *o, struct reason *why);
 void policy_free(struct policy *p);                          /* NULL allowed */
+void policy_print(const struct policy *p, FILE *out);        /* as understood; nothing without a file */
 /* What applies to a request: the most telling of host, target prefix, provider; else the default. Lists in *out belong to the policy. */
 void policy_for(const struct policy *p, const char *peer, const struct plan_input *in, struct plan_policy *out);
 /* This machine's own addresses, which the policy keeps: nothing that comes here may be blocked. */

@@ -1,4 +1,5 @@
 # Man pages.
+dist_man_MANS += %D%/dotsch-block.8
 dist_man_MANS += %D%/dotsch-lines.5
 dist_man_MANS += %D%/dotsch.7
 dist_man_MANS += %D%/dotsch-serverd.8

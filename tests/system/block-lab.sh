@@ -24,7 +24,7 @@ block_lab_up() {
 block_start() {
 	rm -f $LAB/in $LAB/out && mkfifo $LAB/in && : >$LAB/out
 	# shellcheck disable=SC2086 # empty or a wrapper such as valgrind with its options
-	nsenter --net=/run/netns/router -- ${BLOCK_WRAPPER:-} "$block" "$@" <$LAB/in >$LAB/out 2>>$LAB/log &
+	nsenter --net=/run/netns/router -- ${BLOCK_WRAPPER:-} "$block" ${BLOCK_WRAPPER:+--no-sandbox} "$@" <$LAB/in >$LAB/out 2>>$LAB/log &
 	block_pid=$!
 	exec 7>$LAB/in
 	wait_for 10 grep -q '"want":true' $LAB/out
@@ -36,6 +36,9 @@ block_stop() {
 	[ -z "${1:-}" ] || kill "-$1" "$block_pid"
 	exec 7>&-
 	wait "$block_pid" 2>/dev/null
+	block_status=$?
+	# A leak or an error that a sanitizer or valgrind finds shows here.
+	[ -n "${1:-}" ] || [ "$block_status" -eq 0 ] || { ok 1 "dotsch-block ended with $block_status" && tail -n 20 $LAB/log | sed 's/^/# /'; }
 }
 
 # request MID SCOPE-MEMBERS [LINE-MEMBERS]: a mitigate line. Written to the program and answered before this returns.

@@ -47,6 +47,12 @@ wait_for 5 grep -q '"mid":2,"status":"attack-successfully-mitigated"' $LAB/out
 ok $? 'mitigated again'
 withdraw 2
 
+# The program tells the end of a lifetime.
+request 20 "$to,$from,\"lifetime\":1"
+wait_for 5 grep -q '"mid":20,"status":"attack-mitigation-terminated","cause":"expired"' $LAB/out
+ok $? 'the end of a lifetime is told'
+expect pass "$it" 'and it is over'
+
 # The kernel ends a lifetime by itself.
 request 3 "$to,$from,\"lifetime\":2"
 expect drop "$it" 'for two seconds'

@@ -78,7 +78,9 @@ sed 's/"mid":100/"mid":101/; s/\/32/\/31/g; s/203.0.113.10\/31/203.0.113.10\/32/
 wait_for 20 answered 101
 expect drop 'udp 10.3.13.63 203.0.113.10 1 1' '100,000 networks'
 withdraw 101
-is "$(at router awk '/Seccomp:/ { print $2 }' "/proc/$block_pid/status")" 2 'the system call filter is on'
+# A sanitized build goes without, for its leak checker, and so does valgrind.
+[ -n "${BLOCK_WRAPPER:-}" ] || grep -q libasan "/proc/$block_pid/maps" 2>/dev/null || ldd "$block" | grep -q libasan ||
+	is "$(at router awk '/Seccomp:/ { print $2 }' "/proc/$block_pid/status")" 2 'the system call filter is on'
 block_stop
 at router "$block" flush
 ok $? 'flush'
