@@ -4,4 +4,6 @@ EXTRA_DIST += contrib/quickstart contrib/demo/run
 examplesdir = $(docdir)/examples
 dist_examples_SCRIPTS = contrib/setup-provider contrib/setup-router
 dist_examples_DATA = contrib/setup-lib.sh
+# The form of the lines, for other programs.
+dist_pkgdata_DATA = contrib/dotsch-lines.schema.json
 include contrib/demo/local.mk

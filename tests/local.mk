@@ -7,7 +7,13 @@ SH_LOG_COMPILER = $(SHELL)
 # LOG_WRAPPER="valgrind …" runs the C tests under it.
 LOG_COMPILER = $(LOG_WRAPPER)
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
-	top_builddir='$(abs_top_builddir)'; export top_builddir; top_srcdir='$(abs_top_srcdir)'; export top_srcdir;
+	top_builddir='$(abs_top_builddir)'; export top_builddir; top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	LAB_KEEP='$(abs_top_builddir)/tests/system/lines'; export LAB_KEEP;
+# make check leaves the lines of the labs there.
+clean-local: lines-clean
+lines-clean:
+	rm -rf tests/system/lines
+.PHONY: lines-clean
 UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 EXTRA_DIST += tests/summary tests/tap.sh
 

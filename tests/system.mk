@@ -13,3 +13,8 @@ SYSTEM_TESTS = \
 	tests/system/chain-tls-x509.sh
 EXTRA_DIST += $(SYSTEM_TESTS)
 TESTS += $(SYSTEM_TESTS)
+# The last one judges the lines that the others have left. Alone: make check TESTS=tests/system/schema.sh SCHEMA_AFTER=
+SCHEMA_AFTER = $(SYSTEM_TESTS:.sh=.log) $(BLOCK_SYSTEM_TESTS:.sh=.log)
+TESTS += tests/system/schema.sh
+EXTRA_DIST += tests/system/schema.sh tests/system/lines.py
+tests/system/schema.log: $(SCHEMA_AFTER)

@@ -49,6 +49,17 @@ lab_down() {
 		[ "$lab_pid" != $$ ] || continue
 		[ "$(readlink "/proc/$lab_pid/ns/mnt" 2>/dev/null)" != "$lab_mine" ] || kill -KILL "$lab_pid" 2>/dev/null || :
 	done
+	lab_keep
+}
+
+# Below $LAB_KEEP, the lines that the programs have written stay for tests/system/schema.sh.
+lab_keep() {
+	[ -n "${LAB_KEEP:-}" ] && mkdir -p "$LAB_KEEP" || return 0
+	lab_kept=$LAB_KEEP/${0##*/}
+	rm -f "$lab_kept".*.lines
+	for lab_file in client.out serverd.out provider.map router.map router.status out; do
+		[ ! -s "$LAB/$lab_file" ] || cp "$LAB/$lab_file" "$lab_kept.$lab_file.lines"
+	done
 }
 
 # at HOST COMMAND…: runs it there. Not `ip netns exec`: that remounts /sys, which fails where it is masked.
