@@ -6,10 +6,18 @@
 
 #include "intern.h"
 
-void answer_free(struct answer *a)
+#define FEW 12               /* candidates that are compared one by one */
+
+void answer_reset(struct answer *a)
 {
 	for (size_t i = 0; i < a->n; i++)
 		free(a->v[i].ports);
+	*a = (struct answer){ .v = a->v, .cap = a->cap };
+}
+
+void answer_free(struct answer *a)
+{
+	answer_reset(a);
 	free(a->v);
 	*a = (struct answer){ 0 };
 }
@@ -45,19 +53,53 @@ static struct candidate *new_candidate(struct search *s)
 	return &a->v[a->n++];
 }
 
+static uint16_t *slot_of(struct search *s, const struct prefix *host)
+{
+	uint32_t at = hash_bytes(host->addr, sizeof host->addr) & (ANSWER_SLOTS - 1);
+	return &s->slots[at];
+}
+
+static uint16_t *next_slot(struct search *s, uint16_t *slot)
+{
+	return slot + 1 == s->slots + ANSWER_SLOTS ? s->slots : slot + 1;
+}
+
+static void put_slot(struct search *s, const struct prefix *host, size_t number)
+{
+	uint16_t *slot = slot_of(s, host);
+	while (*slot)
+		slot = next_slot(s, slot);
+	*slot = (uint16_t)number;
+}
+
+static struct candidate *find(struct search *s, const struct voice *v)
+{
+	struct answer *a = s->out;
+	for (size_t i = 0; !s->hashed && i < a->n; i++)
+		if (same_host(s, &a->v[i], v))
+			return &a->v[i];
+	for (uint16_t *slot = s->hashed ? slot_of(s, &v->host) : NULL; slot && *slot; slot = next_slot(s, slot))
+		if (same_host(s, &a->v[*slot - 1], v))
+			return &a->v[*slot - 1];
+	return NULL;
+}
+
 static struct candidate *find_or_add(struct search *s, const struct voice *v)
 {
 	struct answer *a = s->out;
-	uint32_t at = hash_bytes(v->host.addr, sizeof v->host.addr) & (ANSWER_SLOTS - 1);
-	for (; s->slots[at]; at = (at + 1) & (ANSWER_SLOTS - 1))
-		if (same_host(s, &a->v[s->slots[at] - 1], v))
-			return &a->v[s->slots[at] - 1];
-	struct candidate *c = new_candidate(s);
-	if (!c)
-		return NULL;
+	struct candidate *c = find(s, v);
+	if (c || !(c = new_candidate(s)))
+		return c;
 	*c = (struct candidate){ .host = v->host, .subscriber = v->subscriber, .has_subscriber = v->has_subscriber, .table = s->table, .instance = v->instance,
 		.has_entry = v->has_entry, .entry = v->entry, .ruled_out = v->ruled_out };
-	s->slots[at] = (uint16_t)a->n;
+	if (s->hashed) {
+		put_slot(s, &c->host, a->n);
+	} else if (a->n > FEW) {
+		s->hashed = true;
+		memset(s->slots, 0, sizeof s->slots);
+		for (size_t i = 0; i < a->n; i++)
+			put_slot(s, &a->v[i].host, i + 1);
+	}
 	return c;
 }
 

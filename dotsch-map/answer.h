@@ -13,6 +13,7 @@ struct search {
 	struct wide ext;
 	struct answer *out;
 	bool failed;                     /* out of memory */
+	bool hashed;                     /* there are many: slots are in use, and before that they are not even zeroed */
 	uint16_t slots[ANSWER_SLOTS];    /* hash of candidates: index + 1 */
 };
 

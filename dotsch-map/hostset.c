@@ -23,6 +23,7 @@ void hostset_free(struct hostset *s)
 	free(s->hosts);
 	prefix_list_free(&s->direct);
 	json_decref(s->found);
+	answer_free(&s->answer);
 	hostset_init(s);
 }
 
@@ -202,30 +203,29 @@ static bool wide(const struct nat_query *q)
 /* second: the answers that were doubtful at first, once the sure hosts are all known. */
 static void look_up(struct hostset *s, const struct nat *nat, const struct rewrite_rules *rules, const struct nat_query *q, bool second)
 {
-	struct answer a = { 0 };
-	if (resolve(nat, q, &a) < 0) {
+	struct answer *a = &s->answer;
+	if (resolve(nat, q, a) < 0) {
 		s->failed = true;
 		return;
 	}
-	bool sure = a.certainty >= CERTAINTY_LIKELY;
+	bool sure = a->certainty >= CERTAINTY_LIKELY;
 	s->again |= !sure;
-	bool many = rules->allow_many && a.certainty == CERTAINTY_AMBIGUOUS && wide(q) && a.v[0].certainty >= CERTAINTY_LIKELY;
+	bool many = rules->allow_many && a->certainty == CERTAINTY_AMBIGUOUS && wide(q) && a->v[0].certainty >= CERTAINTY_LIKELY;
 	if (sure || many) {
-		for (size_t i = 0; i < a.possible && !second; i++)
-			keep(s, rules, &a.v[i]);
-		s->truncated |= a.truncated;
-	} else if (second && !(a.certainty == CERTAINTY_STALE && all_known(s, &a))) {
+		for (size_t i = 0; i < a->possible && !second; i++)
+			keep(s, rules, &a->v[i]);
+		s->truncated |= a->truncated;
+	} else if (second && !(a->certainty == CERTAINTY_STALE && all_known(s, a))) {
 		if (!s->unresolved && !s->doubtful)
-			complain(s, q, &a);
-		if (a.certainty == CERTAINTY_NONE) {
+			complain(s, q, a);
+		if (a->certainty == CERTAINTY_NONE) {
 			s->unresolved++;
 		} else {
 			if (!s->doubtful++)
-				complain(s, q, &a);
-			show_found(s, &a);
+				complain(s, q, a);
+			show_found(s, a);
 		}
 	}
-	answer_free(&a);
 }
 
 static bool carries_ports(int proto)

@@ -14,6 +14,7 @@ struct hostset {
 	size_t doubtful;             /* keys with a stale or ambiguous answer */
 	json_t *found;               /* candidates of doubtful keys, for the error line; NULL until needed */
 	struct reason why;           /* of the first key that could not be used */
+	struct answer answer;        /* of the key being looked at */
 	bool again;                  /* some keys have to be looked at a second time */
 	bool failed;                 /* out of memory */
 };

@@ -146,15 +146,19 @@ static void conclude(struct answer *a, const struct nat_query *q)
 
 int resolve(const struct nat *nat, const struct nat_query *q, struct answer *out)
 {
-	answer_free(out);
-	struct search s = { .q = q, .ext = wide_of(&q->ext), .out = out };
+	struct search s;             /* not initialised as a whole: the slots are large and rarely used */
+	answer_reset(out);
+	s.q = q;
+	s.ext = wide_of(&q->ext);
+	s.out = out;
+	s.failed = s.hashed = false;
 	for (size_t i = 0; i < nat->n && !s.failed; i++) {
 		s.table = nat->tables[i];
 		table_match(s.table, &s.ext, q->proto, !q->has_port, q->port.lower, q->port.upper, on_entry, &s);
 		resolve_rules(&s);
 	}
 	if (s.failed) {
-		answer_free(out);
+		answer_reset(out);
 		return -1;
 	}
 	conclude(out, q);

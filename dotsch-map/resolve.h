@@ -61,8 +61,9 @@ struct answer {
 	enum certainty certainty;     /* of the answer as a whole: ambiguous when several are possible, none when nobody is */
 };
 
-/* Fills *out (any earlier content is freed first; zero-initialise). 0, or -1 out of memory. */
+/* Fills *out, whose earlier content goes (zero-initialise it once, and answer_free() it at the end). 0, or -1 out of memory. */
 int resolve(const struct nat *nat, const struct nat_query *q, struct answer *out);
+void answer_reset(struct answer *a);      /* empties it, keeping the memory for the next question */
 void answer_free(struct answer *a);
 
 #endif

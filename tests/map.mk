@@ -29,3 +29,14 @@ tests_unit_test_map_rules_SOURCES = tests/unit/test_map_rules.c
 tests_unit_test_map_rules_CPPFLAGS = $(MAP_CPPFLAGS)
 tests_unit_test_map_rules_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_map_rules_LDADD = $(MAP_LIBS) $(CMOCKA_LIBS)
+# Run by `make bench`; natgen makes tables for other uses.
+EXTRA_PROGRAMS += tests/bench/bench_map tests/bench/bench_map_conntrack tests/bench/natgen
+tests_bench_bench_map_SOURCES = tests/bench/bench_map.c tests/bench/natgen.c tests/bench/natgen.h
+tests_bench_bench_map_CPPFLAGS = $(MAP_CPPFLAGS)
+tests_bench_bench_map_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_bench_bench_map_LDADD = $(MAP_LIBS)
+tests_bench_bench_map_conntrack_SOURCES = tests/bench/bench_map_conntrack.c
+tests_bench_bench_map_conntrack_CPPFLAGS = $(MAP_CPPFLAGS)
+tests_bench_bench_map_conntrack_CFLAGS = $(AM_CFLAGS) $(LIBNL_CFLAGS)
+tests_bench_bench_map_conntrack_LDADD = $(MAP_LIBS)
+tests_bench_natgen_SOURCES = tests/bench/natgen_main.c tests/bench/natgen.c tests/bench/natgen.h
