@@ -80,12 +80,31 @@ static bool is_icmp(int proto)
 	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
 }
 
-/* The first index of a group whose maxhi reaches `lo`: maxhi never falls, and before it nothing can overlap. */
-static uint32_t first_reaching(const struct table *t, uint32_t from, uint32_t to, uint16_t lo)
+/* The first index of a group whose maxhi reaches `lo`: maxhi never falls, and before it nothing can overlap. Ports are spread evenly as a rule, so the place is
+   guessed, and the guess is widened until it holds: two or three cache lines instead of ten. */
+static uint32_t first_reaching(const uint16_t *maxhi, uint32_t from, uint32_t to, uint16_t lo)
 {
+	if (to - from > 32 && maxhi[to - 1] > maxhi[from]) {
+		if (maxhi[from] >= lo)
+			return from;
+		if (maxhi[to - 1] < lo)
+			return to;
+		uint32_t guess = from + (uint32_t)((uint64_t)(to - 1 - from) * (uint32_t)(lo - maxhi[from]) / (uint32_t)(maxhi[to - 1] - maxhi[from]));
+		if (maxhi[guess] < lo) {
+			from = guess + 1;
+			for (uint32_t step = 8; to - from > step && maxhi[from + step] < lo; step *= 2)
+				from += step + 1;
+			to = to - from > 16 && maxhi[from + 15] >= lo ? from + 16 : to;
+		} else {
+			to = guess;
+			for (uint32_t step = 8; to - from > step && maxhi[to - step] >= lo; step *= 2)
+				to -= step;
+			from = to - from > 16 && maxhi[to - 16] < lo ? to - 15 : from;
+		}
+	}
 	while (from < to) {
 		uint32_t mid = from + (to - from) / 2;
-		if (t->maxhi[mid] < lo)
+		if (maxhi[mid] < lo)
 			from = mid + 1;
 		else
 			to = mid;
@@ -102,7 +121,7 @@ static bool match_group(const struct table *t, const struct nat_group *g, bool w
 				return false;
 		return true;
 	}
-	for (i = first_reaching(t, i, end, lo); i < end && t->entries[i].lo <= hi; i++)
+	for (i = first_reaching(t->maxhi, i, end, lo); i < end && t->entries[i].lo <= hi; i++)
 		if (t->entries[i].hi >= lo && !fn(arg, i))
 			return false;
 	return true;

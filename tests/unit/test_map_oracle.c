@@ -16,7 +16,7 @@
 
 #define SEEDS 300
 #define QUESTIONS 60
-#define MOST 60
+#define MOST 500
 
 static uint64_t state_of_random;
 
@@ -46,9 +46,11 @@ struct question { uint32_t ext, target; unsigned len, lo, hi, target_len; int pr
 
 static const unsigned edges[] = { 0, 1, 2, 1023, 1024, 1025, 1100, 2000, 2001, 30000, 65534, 65535 };
 
+static bool crowded;             /* many mappings on one address, any port: the search inside an address has to work for its living */
+
 static unsigned any_port(void)
 {
-	return edges[rnd(sizeof edges / sizeof *edges)];
+	return crowded && rnd(8) ? rnd(65536) : edges[rnd(sizeof edges / sizeof *edges)];
 }
 
 static uint32_t mask(unsigned len)
@@ -66,7 +68,11 @@ static struct entry any_entry(struct world *w, unsigned i)
 {
 	struct entry e = { .ext_len = rnd(5) ? 32 : 24 + rnd(8), .in_len = 32, .life = rnd(4) ? rnd(400) : 0, .index = i, .proto = any_proto(), .fixed = rnd(5) == 0,
 		.ports = rnd(6) > 0, .has_dst = rnd(5) == 0, .dst = 0xcb007100 + rnd(4), .dst_len = rnd(3) ? 32 : 30, .instance = 1 + rnd(3), .source = rnd(2) };
-	e.ext = (0xc6336400 + rnd(8)) & mask(e.ext_len);
+	e.ext = (0xc6336400 + rnd(crowded ? 2 : 8)) & mask(e.ext_len);
+	if (crowded && rnd(4)) {
+		e.proto = 17;
+		e.ext_len = 32;
+	}
 	if (e.ext_len < 32 && rnd(2))
 		e.in_len = e.ext_len;
 	e.in = (0x64400000 + rnd(6) * 256) & mask(e.in_len);
@@ -75,7 +81,8 @@ static struct entry any_entry(struct world *w, unsigned i)
 	e.b4 = rnd(6) ? 0 : 1 + rnd(2);
 	if (e.ports) {
 		e.lo = any_port();
-		e.hi = rnd(2) ? e.lo : any_port();
+		e.hi = rnd(2) ? e.lo : crowded ? e.lo + rnd(300) : any_port();
+		e.hi = e.hi > 65535 ? 65535 : e.hi;
 		if (e.hi < e.lo) {
 			unsigned t = e.hi;
 			e.hi = e.lo;
@@ -162,7 +169,7 @@ static void put_table(struct buf *b, const struct world *w, unsigned source)
 static struct question any_question(const struct world *w)
 {
 	struct question q = { .len = rnd(6) ? 32 : 24 + rnd(8), .proto = any_proto(), .ports = rnd(5) > 0, .has_target = rnd(3) > 0, .target_len = rnd(3) ? 32 : 29 };
-	q.ext = (0xc6336400 + rnd(8)) & mask(q.len);
+	q.ext = (0xc6336400 + rnd(crowded ? 2 : 8)) & mask(q.len);
 	q.target = (0xcb007100 + rnd(5)) & mask(q.target_len);
 	q.lo = any_port();
 	q.hi = rnd(2) ? q.lo : any_port();
@@ -367,7 +374,8 @@ static void run_seed(unsigned seed)
 	for (int i = 0; i < 20; i++)
 		rnd(2);
 	w = (struct world){ .captured = { 1795343400000, 1795343400000 + (int64_t)rnd(900) * 1000 } };
-	for (unsigned n = rnd(MOST); w.n < n; w.n++)
+	crowded = seed % 4 == 3;
+	for (unsigned n = crowded ? MOST : rnd(60); w.n < n; w.n++)
 		w.v[w.n] = any_entry(&w, w.n);
 	for (unsigned s = 0; s < 2; s++) {
 		struct buf b = { 0 };
