@@ -96,6 +96,7 @@ int main(int argc, char **argv)
 	int first, status = EXIT_DONE;
 
 	priv_init();
+	signal(SIGXFSZ, SIG_IGN);    /* a full quota is an error of the store, not the end */
 	first = cli_parse(&program, argc, argv, on_option, &o);
 	if (first < 0)
 		return EXIT_USAGE;

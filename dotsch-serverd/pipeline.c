@@ -46,6 +46,7 @@ static int attributes(posix_spawnattr_t *a)
 	sigemptyset(&none);
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE);
+	sigaddset(&defaults, SIGXFSZ);
 	rc = posix_spawnattr_setsigmask(a, &none);
 	if (rc == 0)
 		rc = posix_spawnattr_setsigdefault(a, &defaults);

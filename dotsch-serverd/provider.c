@@ -16,6 +16,7 @@
 #define ATTEMPT_DELAY_MS 250
 #define ATTEMPT_DELAY_ATTACK_MS 100  /* RFC 9132, 4.3 */
 #define RETRY_MIN_S 60
+#define AFTER_CLOSE_MS 10000         /* a provider that restarts is not called by all its routers in the same moment */
 #define REDIRECT_AFTER_MS 200        /* for the answer to a redirection to arrive before the session ends */
 #define RETURN_RETRY_MS 10000        /* while the return waits for the end of an attack */
 
@@ -30,6 +31,7 @@ struct provider {
 	int64_t parallel_at;                 /* last attempt beside a silent session */
 	int64_t up_at;
 	struct loop_timer repeat;
+	struct loop_timer again;             /* dials after an orderly close */
 	/* Elsewhere (RFC 9066, 5.2.2): where to, since when, and when it is over. */
 	struct redirection elsewhere;        /* name NULL: at the provisioned place */
 	int64_t redirected_at;               /* 0 = never */
@@ -126,6 +128,22 @@ static void on_render(void *arg, struct session *s, const struct message *regist
 	reply_free(&r);
 }
 
+static int64_t random_ms(uint32_t max)
+{
+	uint32_t r;
+
+	tls_random(&r, sizeof(r));
+	return r % max;
+}
+
+static void on_again(void *arg)
+{
+	struct provider *p = arg;
+
+	if (p->session == NULL && p->dial != NULL)
+		dial_again(p->dial);
+}
+
 /* A session that is replaced is closed by us and ends without this. */
 static void on_down(void *arg, struct session *s, const char *why, bool orderly, bool lost)
 {
@@ -142,6 +160,8 @@ static void on_down(void *arg, struct session *s, const char *why, bool orderly,
 	loop_timer_stop(server_loop(p->server), &p->repeat);
 	if (p->elsewhere.name != NULL && p->elsewhere.ttl == 0)
 		loop_timer_set(server_loop(p->server), &p->home, 0);     /* for that session only */
+	else if (orderly)
+		loop_timer_set(server_loop(p->server), &p->again, random_ms(AFTER_CLOSE_MS));
 	else if (p->dial != NULL)
 		dial_again(p->dial);
 }
@@ -333,6 +353,7 @@ struct provider *provider_new(struct server *server, const struct provider_confi
 	p->mitigating = ledger_mitigating(&server_core(server)->ledger, config->name);
 	sigconfig_init(&p->sigconfig, config->nat_timeout);
 	loop_timer_init(&p->repeat, on_repeat, p);
+	loop_timer_init(&p->again, on_again, p);
 	loop_timer_init(&p->move, on_move, p);
 	loop_timer_init(&p->home, on_home, p);
 	if (start_dialling(p, why) != 0) {
@@ -347,6 +368,7 @@ void provider_free(struct provider *p, bool notify)
 	if (p == NULL)
 		return;
 	loop_timer_stop(server_loop(p->server), &p->repeat);
+	loop_timer_stop(server_loop(p->server), &p->again);
 	loop_timer_stop(server_loop(p->server), &p->move);
 	loop_timer_stop(server_loop(p->server), &p->home);
 	session_close(p->session, notify);

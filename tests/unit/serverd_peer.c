@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -179,6 +180,8 @@ static void run_child(struct serverd_peer *p, const char *pipeline, int in, int 
 
 	/* It does not outlive a test that fails. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (p->file_limit > 0)
+		setrlimit(RLIMIT_FSIZE, &(struct rlimit){ .rlim_cur = p->file_limit, .rlim_max = p->file_limit });
 	snprintf(path, sizeof(path), "%s/dotsch-serverd/dotsch-serverd", top != NULL ? top : ".");
 	dup2(in, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);

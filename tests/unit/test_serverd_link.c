@@ -277,12 +277,51 @@ static void follows_a_redirection(void **state)
 	peer_close(&p);
 }
 
+/* What cannot be kept is refused with 5.03, and what was answered before is untouched, in memory and on disk. */
+static void full_disk_is_5_03(void **state)
+{
+	struct serverd_peer p;
+	struct body b;
+	unsigned accepted = 0;
+	uint8_t code = CODE(2, 1);
+	char source[32];
+
+	(void)state;
+	peer_open(&p, true, false, AUTO);
+	p.file_limit = 150000;
+	peer_start(&p, NULL);
+	while (accepted < 2000 && code == CODE(2, 1)) {
+		snprintf(source, sizeof(source), "10.20.%u.%u/32", (accepted + 1) / 250, (accepted + 1) % 250);
+		code = peer_put(&p, accepted + 1, "203.0.113.9/32", source, 3600);
+		accepted += code == CODE(2, 1);
+	}
+	assert_int_equal(code, CODE(5, 3));
+	assert_true(p.max_age > 0);
+	assert_true(accepted > 0);
+	/* One that would have replaced another has not. */
+	assert_int_equal(peer_put(&p, 3000, "203.0.113.9/32", "10.20.0.1/32", 3600), CODE(5, 3));
+	assert_int_equal(peer_request(&p, METHOD_GET, "mitigate/cuid=" PEER_CUID, NULL), CODE(2, 5));
+	peer_body(&p.payload, &b);
+	assert_int_equal(b.n_scope, accepted);
+	assert_int_equal(b.scope[0].mid, 1);
+	body_free(&b);
+	peer_stop(&p, SIGKILL);
+	p.file_limit = 0;
+	peer_start(&p, NULL);
+	assert_int_equal(peer_request(&p, METHOD_GET, "mitigate/cuid=" PEER_CUID, NULL), CODE(2, 5));
+	peer_body(&p.payload, &b);
+	assert_int_equal(b.n_scope, accepted);
+	body_free(&b);
+	assert_int_equal(peer_put(&p, 3000, "203.0.113.9/32", "10.20.0.1/32", 3600), CODE(2, 1));
+	peer_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_way_over_dtls), cmocka_unit_test(whole_way_over_tls), cmocka_unit_test(observation_ends_with_the_mitigation),
 		cmocka_unit_test(killed_again_and_again), cmocka_unit_test(pipeline_is_restarted), cmocka_unit_test(owner_decides_over_the_socket_CH_29),
-		cmocka_unit_test(get_of_many_comes_in_blocks), cmocka_unit_test(follows_a_redirection),
+		cmocka_unit_test(get_of_many_comes_in_blocks), cmocka_unit_test(follows_a_redirection), cmocka_unit_test(full_disk_is_5_03),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
