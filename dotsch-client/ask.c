@@ -13,12 +13,22 @@ static bool wants_keep(const struct envelope *line, struct reason *why, bool *ba
 	return keep;
 }
 
+static bool is_it(const struct entry *e, const char *ref, const struct request_part *part)
+{
+	return e->router->peer == part->peer && e->state <= ENTRY_ACTIVE && !strcmp(e->ref, ref) && mitigation_same(&e->asked, &part->m);
+}
+
 /* The same ref for the same peer with the same content asks for the one that is there again: a refresh, with its mid. */
 static struct entry *known(struct agent *a, const char *ref, const struct request_part *part)
 {
-	for (struct entry *e = ref ? requests_by_ref(a->requests, ref) : NULL; e; e = requests_next_ref(e))
-		if (e->router->peer == part->peer && e->state <= ENTRY_ACTIVE && mitigation_same(&e->asked, &part->m))
-			return e;
+	/* One ref may stand for ten thousand routers, and one router may have thousands of requests: both ways side by side, until the shorter one ends. */
+	struct entry *r = ref ? requests_by_ref(a->requests, ref) : NULL, *p = part->peer->router ? part->peer->router->entries : NULL;
+	for (; r && p; r = requests_next_ref(r), p = p->next) {
+		if (is_it(r, ref, part))
+			return r;
+		if (is_it(p, ref, part))
+			return p;
+	}
 	return NULL;
 }
 

@@ -13,3 +13,7 @@ tests_unit_test_client_LDADD = $(CLIENT_TEST_LIBS)
 CLIENT_SYSTEM_TESTS = tests/system/client-decode.sh tests/system/client-agent.sh tests/system/client-prompt.sh
 TESTS += $(CLIENT_SYSTEM_TESTS)
 EXTRA_DIST += $(CLIENT_SYSTEM_TESTS) tests/golden/decode-vectors
+EXTRA_PROGRAMS += tests/bench/bench_client
+tests_bench_bench_client_SOURCES = tests/bench/bench_client.c
+tests_bench_bench_client_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_bench_bench_client_LDADD = $(CLIENT_LIBS)
