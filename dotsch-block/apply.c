@@ -353,6 +353,13 @@ static int rebuild(struct kernel *k, int64_t now, struct reason *why)
 	return e;
 }
 
+void kernel_mark_damaged(struct kernel *k)
+{
+	/* Newer kernels bind by name and need no help; a table built twice does no harm. */
+	if (k->dispatch[HOOK_INGRESS][0].n_segments || k->dispatch[HOOK_INGRESS][1].n_segments)
+		k->damaged = true;
+}
+
 int kernel_watch(struct kernel *k, int64_t now, struct reason *why)
 {
 	uint32_t generation;

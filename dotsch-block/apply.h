@@ -64,6 +64,7 @@ int kernel_drop_leftovers(struct kernel *k, struct reason *why);
 
 /* Another program may have changed or flushed our table. 1: it had, and all was put back; 0: untouched; else a negative errno. */
 int kernel_watch(struct kernel *k, int64_t now, struct reason *why);
+void kernel_mark_damaged(struct kernel *k);  /* the next watch puts everything in anew, if ingress is in use */
 size_t kernel_units(const struct kernel *k);
 
 #endif

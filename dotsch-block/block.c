@@ -131,17 +131,30 @@ static void warn_of_lacks(struct block *b)
 	struct nft *n = nft_open(table, &why);
 	for (size_t i = 0; n && policy_action(b->policy, i); i++) {
 		const struct action *a = policy_action(b->policy, i);
-		if (probe_action(n, a, policy_device_hook(b->policy, a), b->o->device, b->o->n_devices, &why) < 0)
+		if (probe_action(n, a, policy_device_hook(b->policy, a), b->device, b->n_devices, &why) < 0)
 			log_warning("the action %s cannot be used here: %s", action_format(a, action), why.text);
 	}
 	nft_close(n);
+}
+
+/* Where ingress is: as told, else the ports of bridges. */
+static void find_devices(struct block *b)
+{
+	size_t ports = b->o->n_devices ? 0 : links_bridge_ports(b->port);
+	for (size_t i = 0; i < b->o->n_devices; i++)
+		b->device[b->n_devices++] = b->o->device[i];
+	for (size_t i = 0; i < ports; i++)
+		b->device[b->n_devices++] = b->port[i];
 }
 
 static int start(struct block *b, struct reason *why)
 {
 	const struct options *o = b->o;
 	b->policy = policy_load(o, why);
-	b->kernel = b->policy ? kernel_open(o->table, o->shared, o->device, o->n_devices, why) : NULL;
+	find_devices(b);
+	if (o->hook == HOOK_INGRESS && !b->n_devices)
+		return reason_set(why, 0, "hook", "", "ingress needs interfaces: name them with --device, there is no bridge");
+	b->kernel = b->policy ? kernel_open(o->table, o->shared, b->device, b->n_devices, why) : NULL;
 	if (!b->kernel)
 		return -1;
 	own_addresses(policy_own(b->policy));
@@ -162,7 +175,7 @@ static int begin(struct block *b)
 	b->in = b->out ? line_in_new(b->loop, STDIN_FILENO, &ops, b) : NULL;
 	if (!b->in || loop_signals(b->loop, signals, sizeof signals / sizeof *signals, on_signal, b) < 0)
 		return -1;
-	static const struct watch_ops news = { follow_neighbour, follow_own };
+	static const struct watch_ops news = { follow_neighbour, follow_own, follow_link };
 	b->neighbours = watch_new(b->loop, &news, b);
 	if (!b->neighbours)
 		log_warning("devices that change their addresses cannot be followed: %s", strerror(errno));

@@ -6,6 +6,7 @@
 #include "apply.h"
 #include "base/line.h"
 #include "dots/envelope.h"
+#include "links.h"
 #include "options.h"
 #include "policy.h"
 #include "table.h"
@@ -20,6 +21,9 @@ struct block {
 	struct watch *neighbours;
 	struct table table;
 	struct policy *policy;
+	char port[LINKS_MAX][LINK_NAME_MAX];     /* of bridges, when no --device is given */
+	const char *device[LINKS_MAX];           /* where ingress is */
+	size_t n_devices;
 	struct loop_timer tick, watch;
 	bool syncing;                /* between `begin` and `end` */
 };
@@ -43,6 +47,7 @@ void status_tick(struct block *b);
 /* follow.c: rtnetlink's news (watch.h). */
 void follow_neighbour(void *arg, const struct prefix *address, const uint8_t mac[6]);
 void follow_own(void *arg, const struct prefix *address, bool add);
+void follow_link(void *arg, const char *name);
 
 /* reconcile.c */
 void reconcile_want(struct block *b);

@@ -57,3 +57,13 @@ void follow_own(void *arg, const struct prefix *address, bool add)
 	else if (!add && at < own->n)
 		own->v[at] = own->v[--own->n];
 }
+
+void follow_link(void *arg, const char *name)
+{
+	struct block *b = arg;
+	for (size_t i = 0; i < b->n_devices; i++)
+		if (!strcmp(b->device[i], name)) {
+			log_info("the interface %s is back", name);
+			kernel_mark_damaged(b->kernel);
+		}
+}

@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libblock.a
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/follow.c \
 	%D%/kernel.h \
+	%D%/links.c %D%/links.h \
 	%D%/mark.c \
 	%D%/mitigate.c \
 	%D%/nft.c %D%/nft.h \

@@ -213,6 +213,7 @@ static int into_kernel(struct block *b, struct entry *e, struct plan *plan, cons
 	}
 	*plan = (struct plan){ 0 };
 	e->unit = u;
+	e->sampled = now;
 	e->applied = now;
 	e->looks = 0;
 	return 0;

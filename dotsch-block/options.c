@@ -11,7 +11,7 @@
 
 static const struct cli_option table[] = {
 	{ "hook", 'H', "HOOK", "where requests without a map are blocked: auto, prerouting, forward, postrouting, ingress" },
-	{ "device", 0, "NAME", "an interface for --hook ingress (may be repeated)" },
+	{ "device", 0, "NAME", "an interface for --hook ingress; else the ports of bridges (may be repeated)" },
 	{ "action", 'a', "ACTION", "drop, reject, limit:N/s, limit:Nkbytes/s, quarantine, queue:N, mark:N, log, dry-run" },
 	{ "policy", 'p', "FILE", "which action for which provider, prefix or host" },
 	{ "check", 'n', NULL, "check the policy file, print it and exit" },
@@ -123,8 +123,6 @@ int options_parse(int argc, char **argv, struct options *o)
 	}
 	if (i < 0)
 		return -1;
-	if (o->hook == HOOK_INGRESS && !o->n_devices)
-		return cli_usage_error("--hook ingress needs the interfaces: --device NAME");
 	return 0;
 }
 

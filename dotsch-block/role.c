@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "links.h"
+
 static bool file_begins(const char *path, char c)
 {
 	char first = 0;
@@ -37,5 +39,6 @@ enum hook role_hook(struct nft *n)
 		return HOOK_POSTROUTING;
 	if (file_begins("/proc/sys/net/ipv4/ip_forward", '1') || file_begins("/proc/sys/net/ipv6/conf/all/forwarding", '1'))
 		return HOOK_FORWARD;
-	return HOOK_PREROUTING;
+	char ports[LINKS_MAX][LINK_NAME_MAX];
+	return links_bridge_ports(ports) ? HOOK_INGRESS : HOOK_PREROUTING;
 }

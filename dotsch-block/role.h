@@ -6,7 +6,7 @@
 #include "nft.h"
 #include "plan.h"
 
-/* Translating hosts: behind the translation (postrouting); routers: forward; others: prerouting. */
+/* Translating hosts: behind the translation (postrouting); routers: forward; bridges that do not route: ingress; others: prerouting. */
 enum hook role_hook(struct nft *n);
 
 #endif

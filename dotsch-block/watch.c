@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -51,6 +52,15 @@ static void own(struct watch *w, struct nlmsghdr *h, bool add)
 		w->ops->own(w->arg, &address, add);
 }
 
+/* A message about an interface that is there already has a mask of what changed; the first one says that everything is new. */
+static void link_up(struct watch *w, struct nlmsghdr *h)
+{
+	struct nlattr *tb[IFLA_MAX + 1];
+	const struct ifinfomsg *m = nlmsg_data(h);
+	if (m->ifi_change == UINT32_MAX && nlmsg_parse(h, sizeof *m, tb, IFLA_MAX, NULL) >= 0 && tb[IFLA_IFNAME])
+		w->ops->link(w->arg, nla_get_string(tb[IFLA_IFNAME]));
+}
+
 static void ready(void *arg, uint32_t events)
 {
 	struct watch *w = arg;
@@ -64,6 +74,8 @@ static void ready(void *arg, uint32_t events)
 	for (struct nlmsghdr *h = (struct nlmsghdr *)data; nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
 		if (h->nlmsg_type == RTM_NEWNEIGH && nlmsg_valid_hdr(h, sizeof(struct ndmsg)))
 			neighbour(w, h);
+		else if (h->nlmsg_type == RTM_NEWLINK && nlmsg_valid_hdr(h, sizeof(struct ifinfomsg)))
+			link_up(w, h);
 		else if ((h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR) && nlmsg_valid_hdr(h, sizeof(struct ifaddrmsg)))
 			own(w, h, h->nlmsg_type == RTM_NEWADDR);
 	}
@@ -81,7 +93,7 @@ struct watch *watch_new(struct loop *l, const struct watch_ops *ops, void *arg)
 	w->sock = nl_socket_alloc();
 	errno = EIO;
 	if (!w->sock || nl_connect(w->sock, NETLINK_ROUTE) < 0 ||
-	    nl_socket_add_memberships(w->sock, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, 0) < 0 || nl_socket_set_nonblocking(w->sock) < 0 ||
+	    nl_socket_add_memberships(w->sock, RTNLGRP_NEIGH, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, 0) < 0 || nl_socket_set_nonblocking(w->sock) < 0 ||
 	    loop_add(l, &w->fd, nl_socket_get_fd(w->sock), EPOLLIN, ready, w) < 0) {
 		watch_free(w);
 		return NULL;

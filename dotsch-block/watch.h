@@ -14,6 +14,7 @@ struct watch;
 struct watch_ops {
 	void (*neighbour)(void *arg, const struct prefix *address, const uint8_t mac[6]);    /* this address is at this MAC now */
 	void (*own)(void *arg, const struct prefix *address, bool add);                      /* this machine has it, or has it no more */
+	void (*link)(void *arg, const char *name);                                           /* a new interface */
 };
 
 /* NULL with errno when the kernel refuses; ops must outlive it. watch_free takes NULL. */

@@ -132,6 +132,33 @@ for hook in prerouting ingress; do
 	at router "$block" flush
 done
 
+# An interface that goes and comes back.
+block_start --hook ingress --device lan0
+request 1 "$to,$from,$life"
+lab_ip router 'link del lan0' 'link add lan0 type veth peer name eth0 netns src' 'link set lan0 address 02:00:00:00:00:01' 'link set lan0 up' \
+	'address add 198.51.100.254/24 dev lan0' 'address add 2001:db8:123::fe/64 dev lan0'
+lab_ip src 'link set eth0 up'
+is_now() { [ "$(fate "$it")" = "$1" ]; }
+wait_for 5 is_now drop
+ok $? 'ingress: the interface went and came back'
+block_stop
+at router "$block" flush
+
+# A bridge that routes nothing: at its ports.
+at router sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv6/conf/all/forwarding'
+lab_ip router 'link add br0 type bridge' 'link set lan0 master br0' 'link set wan0 master br0' 'link set br0 up'
+next_mac=02:00:00:00:00:02
+expect pass "$it" 'a bridge'
+block_start
+request 1 "$to,$from,\"target-protocol\":[17],$life"
+expect drop "$it" 'bridge: found by itself'
+expect pass 'tcp 198.51.100.7 203.0.113.9 1 1' 'bridge: another protocol'
+block_stop
+at router "$block" flush
+next_mac=
+lab_ip router 'link set lan0 nomaster' 'link set wan0 nomaster' 'link del br0'
+at router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
+
 block_start --fragments drop
 request 1 "$to,$from,\"target-protocol\":[17],\"target-port-range\":[{\"lower-port\":53}],$life"
 expect drop "$it fragment=later" 'fragments: drop'

@@ -58,7 +58,7 @@ withdraw() {
 }
 
 # packets: packet lines on stdin, "pass" or "drop" a line on stdout.
-packets() { "$packets_tool" "$@" /run/netns/src eth0 /run/netns/dst eth0 02:00:00:00:00:01; }
+packets() { "$packets_tool" "$@" /run/netns/src eth0 /run/netns/dst eth0 "${next_mac:-02:00:00:00:00:01}"; }
 
 # fate PACKET: pass or drop.
 fate() { echo "$1" | packets; }
