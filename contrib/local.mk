@@ -7,3 +7,4 @@ dist_examples_DATA = contrib/setup-lib.sh
 # The form of the lines, for other programs.
 dist_pkgdata_DATA = contrib/dotsch-lines.schema.json
 include contrib/demo/local.mk
+dist_examples_SCRIPTS += contrib/nat-events/nat-events
