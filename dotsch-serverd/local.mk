@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libserverd.a
 %C%_libserverd_a_SOURCES = \
 	%D%/attach.c %D%/attach.h \
 	%D%/audit.c %D%/audit.h \
+	%D%/child.c %D%/child.h \
 	%D%/command.c %D%/command.h \
 	%D%/consent.c %D%/consent.h \
 	%D%/control.c %D%/control.h \
@@ -12,6 +13,7 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/feedback.c %D%/feedback.h \
 	%D%/keep.c %D%/keep.h \
 	%D%/mitigate.c %D%/mitigate.h \
+	%D%/notify.c %D%/notify.h \
 	%D%/outcome.c %D%/outcome.h \
 	%D%/path.c %D%/path.h \
 	%D%/pipeline.c %D%/pipeline.h \

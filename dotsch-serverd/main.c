@@ -14,7 +14,8 @@
 #define DRAIN_MS 2000                /* for the ring to take what is pending at the end */
 
 struct options {
-	const char *config, *pipeline, *socket;
+	const char *config;
+	struct server_options server;
 	bool check, lines;
 };
 
@@ -22,6 +23,7 @@ static const struct cli_option table[] = {
 	{ "config", 'c', "FILE", "the configuration (required)" },
 	{ "socket", 's', "SOCKET", "with -c: where the owner's commands are taken; alone: attach to a running serverd there" },
 	{ "exec", 0, "PIPELINE", "run PIPELINE with sh -c, both its ends connected: it gets the requests and tells what it dropped" },
+	{ "notify", 0, "COMMAND", "run COMMAND with sh -c for each event the owner should know, the event as a line on its stdin" },
 	{ "check", 'n', NULL, "check the configuration, print it as understood, and exit" },
 	{ "json", 0, NULL, "attached: lines on stdout, also on a terminal" },
 	{ NULL, 0, NULL, NULL },
@@ -29,7 +31,7 @@ static const struct cli_option table[] = {
 
 static const struct cli_program program = {
 	.name = "dotsch-serverd",
-	.usage = "-c FILE [-s SOCKET] [--exec PIPELINE]\n-n -c FILE\n-s SOCKET [pending | show | accept | reject | withdraw | sessions | audit] [ARGUMENTS]",
+	.usage = "-c FILE [-s SOCKET] [--exec PIPELINE] [--notify COMMAND]\n-n -c FILE\n-s SOCKET [pending | show | accept | reject | withdraw | sessions | audit] [ARGUMENTS]",
 	.purpose = "Calls home to a provider, takes its requests to stop attacks that leave this network, and hands the valid ones on.",
 	.options = table,
 	.example = "dotsch-serverd -c /etc/dotsch/serverd.conf --exec 'dotsch-map --conntrack | dotsch-block'",
@@ -42,9 +44,11 @@ static int on_option(void *arg, const char *name, const char *value)
 	if (strcmp(name, "config") == 0)
 		o->config = value;
 	else if (strcmp(name, "exec") == 0)
-		o->pipeline = value;
+		o->server.pipeline = value;
 	else if (strcmp(name, "socket") == 0)
-		o->socket = value;
+		o->server.socket = value;
+	else if (strcmp(name, "notify") == 0)
+		o->server.notify = value;
 	else if (strcmp(name, "check") == 0)
 		o->check = true;
 	else if (strcmp(name, "json") == 0)
@@ -76,7 +80,7 @@ static int run(const struct settings *settings, const struct options *o)
 
 	if (loop == NULL || loop_signals(loop, signals, 2, on_signal, loop) != 0) {
 		log_error("the event loop cannot be made: %m");
-	} else if ((server = server_new(loop, settings, o->pipeline, o->socket, &why)) == NULL) {
+	} else if ((server = server_new(loop, settings, &o->server, &why)) == NULL) {
 		trouble(&why);
 	} else {
 		priv_notify("READY=1");
@@ -100,8 +104,8 @@ int main(int argc, char **argv)
 	first = cli_parse(&program, argc, argv, on_option, &o);
 	if (first < 0)
 		return EXIT_USAGE;
-	if (o.config == NULL && o.socket != NULL && o.pipeline == NULL && !o.check)
-		return cli_finish(attach_run(o.socket, argv + first, (size_t)(argc - first), o.lines));
+	if (o.config == NULL && o.server.socket != NULL && o.server.pipeline == NULL && !o.check)
+		return cli_finish(attach_run(o.server.socket, argv + first, (size_t)(argc - first), o.lines));
 	if (first < argc || o.config == NULL) {
 		cli_usage_error(first < argc ? "%s: unexpected" : "-c FILE is missing", first < argc ? argv[first] : "");
 		return EXIT_USAGE;

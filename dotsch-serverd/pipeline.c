@@ -5,15 +5,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/line.h"
 #include "base/log.h"
+#include "child.h"
 #include "dots/envelope.h"
 
 #define RESTART_FIRST_MS 1000
@@ -34,54 +33,6 @@ struct pipeline {
 	int64_t started;
 	int pause_ms;
 };
-
-extern char **environ;
-
-/* The child's signal mask and dispositions are the usual ones again, not those of a daemon that ignores SIGPIPE and reads signals from a descriptor. */
-static int attributes(posix_spawnattr_t *a)
-{
-	sigset_t none, defaults;
-	int rc;
-
-	sigemptyset(&none);
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
-	sigaddset(&defaults, SIGXFSZ);
-	rc = posix_spawnattr_setsigmask(a, &none);
-	if (rc == 0)
-		rc = posix_spawnattr_setsigdefault(a, &defaults);
-	if (rc == 0)
-		rc = posix_spawnattr_setpgroup(a, 0);
-	if (rc == 0)
-		rc = posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-	return rc;
-}
-
-static int spawn(struct pipeline *p, int child_in, int child_out)
-{
-	char *argv[] = { (char *)"sh", (char *)"-c", p->command, NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	int rc = posix_spawn_file_actions_init(&files);
-
-	if (rc != 0)
-		return rc;
-	rc = posix_spawnattr_init(&attr);
-	if (rc != 0) {
-		posix_spawn_file_actions_destroy(&files);
-		return rc;
-	}
-	rc = attributes(&attr);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&files, child_in, STDIN_FILENO);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&files, child_out, STDOUT_FILENO);
-	if (rc == 0)
-		rc = posix_spawn(&p->pid, "/bin/sh", &files, &attr, argv, environ);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&files);
-	return rc;
-}
 
 static void close_fd(int *fd)
 {
@@ -170,8 +121,7 @@ static int connect_ends(struct pipeline *p)
 {
 	static const struct line_in_ops in_ops = { .line = on_line, .too_long = on_too_long, .end = on_end };
 
-	p->pidfd = pidfd_open(p->pid, 0);
-	if (p->pidfd < 0 || loop_add(p->loop, &p->exit, p->pidfd, EPOLLIN, on_exit_cb, p) != 0)
+	if (loop_add(p->loop, &p->exit, p->pidfd, EPOLLIN, on_exit_cb, p) != 0)
 		return -1;
 	p->lines = line_in_new(p->loop, p->in, &in_ops, p);
 	p->writer = line_out_new(p->loop, p->out);
@@ -185,7 +135,7 @@ static int start(struct pipeline *p)
 	if (pipe2(down, O_CLOEXEC) != 0 || pipe2(up, O_CLOEXEC) != 0)
 		rc = errno;
 	else
-		rc = spawn(p, down[0], up[1]);
+		rc = child_start(p->command, down[0], up[1], &p->pid, &p->pidfd);
 	close_fd(&down[0]);
 	close_fd(&up[1]);
 	p->out = down[1];

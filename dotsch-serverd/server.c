@@ -18,6 +18,7 @@
 #include "feedback.h"
 #include "keep.h"
 #include "mitigate.h"
+#include "notify.h"
 #include "pipeline.h"
 #include "provider.h"
 #include "interface.h"
@@ -35,6 +36,7 @@ struct server {
 	struct loop_timer due;
 	struct store *store;                 /* NULL: nothing is kept */
 	struct control *control;             /* NULL: no socket */
+	struct notify *notify;               /* NULL: the owner looks for himself */
 	struct interfaces *interfaces;                 /* NULL: nobody's scope follows an interface */
 };
 
@@ -72,6 +74,8 @@ void server_say(struct server *s, json_t *line)
 {
 	if (s->control != NULL)
 		control_tell(s->control, line);
+	if (s->notify != NULL && strcmp(json_string_value(json_object_get(line, "type")), "session") == 0)
+		notify_tell(s->notify, line);
 	if (!envelope_send(s->out, line))
 		log_debug("stdout took no line");
 }
@@ -142,12 +146,16 @@ static void answer(struct incoming *in, const struct reply *r)
 /* Those who are attached see what waits for them, and what has changed. */
 static void tell_owner(struct server *s, const struct outcome *o)
 {
-	for (size_t i = 0; i < o->n_effects && s->control != NULL; i++) {
-		const struct record *r = client_find(o->effects[i].client, o->effects[i].mid);
+	for (size_t i = 0; i < o->n_effects && (s->control != NULL || s->notify != NULL); i++) {
+		const struct effect *e = &o->effects[i];
+		const struct record *r = client_find(e->client, e->mid);
 		json_t *line = r != NULL ? command_describe(r, loop_now(s->loop)) : NULL;
 
-		if (line != NULL)
+		if (line != NULL && s->control != NULL)
 			control_tell(s->control, line);
+		/* What begins, what is decided, and the device once it is known: not each status. */
+		if (line != NULL && s->notify != NULL && (e->kind == EFFECT_ADDED || e->kind == EFFECT_HOSTS || r->life.phase == PHASE_REJECTED))
+			notify_tell(s->notify, line);
 		json_decref(line);
 	}
 }
@@ -351,7 +359,7 @@ static int open_providers(struct server *s, struct reason *why)
 	return 0;
 }
 
-struct server *server_new(struct loop *l, const struct settings *settings, const char *pipeline, const char *socket, struct reason *why)
+struct server *server_new(struct loop *l, const struct settings *settings, const struct server_options *options, struct reason *why)
 {
 	struct server *s = calloc(1, sizeof(*s));
 
@@ -366,14 +374,19 @@ struct server *server_new(struct loop *l, const struct settings *settings, const
 	ledger_init(&s->core.ledger);
 	loop_timer_init(&s->due, on_due, s);
 	guard_configured(s);
-	if (socket != NULL) {
-		s->control = control_new(s, socket, why);
+	if (options->notify != NULL && (s->notify = notify_new(l, options->notify)) == NULL) {
+		reason_set(why, 0, "", "", "out of memory");
+		server_free(s, 0);
+		return NULL;
+	}
+	if (options->socket != NULL) {
+		s->control = control_new(s, options->socket, why);
 		if (s->control == NULL) {
 			server_free(s, 0);
 			return NULL;
 		}
 	}
-	if (open_ring(s, pipeline, why) != 0 || open_state(s, why) != 0 || open_scope(s, why) != 0 || open_providers(s, why) != 0) {
+	if (open_ring(s, options->pipeline, why) != 0 || open_state(s, why) != 0 || open_scope(s, why) != 0 || open_providers(s, why) != 0) {
 		server_free(s, 0);
 		return NULL;
 	}
@@ -390,6 +403,7 @@ void server_free(struct server *s, int timeout_ms)
 		provider_free(s->providers[i], true);
 	free(s->providers);
 	control_free(s->control);
+	notify_free(s->notify);
 	interfaces_free(s->interfaces);
 	loop_timer_stop(s->loop, &s->due);
 	pipeline_free(s->pipeline, timeout_ms);

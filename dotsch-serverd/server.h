@@ -10,8 +10,15 @@
 struct server;
 struct store;
 
-/* pipeline: of --exec, or NULL: then stdin and stdout are the ring. socket: of -s, or NULL. NULL with *why. */
-struct server *server_new(struct loop *l, const struct settings *settings, const char *pipeline, const char *socket, struct reason *why);
+/* What the command line says; each may be NULL. */
+struct server_options {
+	const char *pipeline;                /* --exec; without it stdin and stdout are the ring */
+	const char *socket;                  /* -s */
+	const char *notify;                  /* --notify */
+};
+
+/* NULL with *why. */
+struct server *server_new(struct loop *l, const struct settings *settings, const struct server_options *options, struct reason *why);
 /* Says good-bye to the peers and gives the ring timeout_ms to take what is pending. NULL allowed. */
 void server_free(struct server *s, int timeout_ms);
 

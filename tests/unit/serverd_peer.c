@@ -185,7 +185,9 @@ static void run_child(struct serverd_peer *p, const char *pipeline, int in, int 
 	snprintf(path, sizeof(path), "%s/dotsch-serverd/dotsch-serverd", top != NULL ? top : ".");
 	dup2(in, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
-	if (pipeline != NULL)
+	if (p->notify != NULL)
+		execl(path, path, "-q", "-c", p->conf, "-s", p->socket, "--notify", p->notify, (char *)NULL);
+	else if (pipeline != NULL)
 		execl(path, path, "-q", "-c", p->conf, "-s", p->socket, "--exec", pipeline, (char *)NULL);
 	else
 		execl(path, path, "-q", "-c", p->conf, "-s", p->socket, (char *)NULL);

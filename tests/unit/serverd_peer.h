@@ -26,6 +26,7 @@ struct serverd_peer {
 	bool orderly;
 	uint16_t port;
 	char dir[64], conf[100], state[100], socket[100];
+	const char *notify;                  /* --notify */
 	unsigned long file_limit;            /* bytes a file of serverd's may have; 0 = no limit: a full disk */
 	/* The process: its stdin and stdout. */
 	pid_t pid;

@@ -122,6 +122,7 @@ static inline uint8_t request(struct fixture *f, int who, uint8_t method, const 
 	f->m.payload = f->payload.data;
 	f->m.payload_len = f->payload.len;
 	outcome_free(&f->last);
+	redirect_free(&f->elsewhere);
 	resource_request(&f->core, &r, &f->m, f->at, &f->last);
 	/* Every 4.xx and 5.xx says why; only 4.09 says it in CBOR (RFC 9132, 4). */
 	if (f->last.reply.code >= CODE(4, 0)) {

@@ -301,7 +301,6 @@ static uint8_t redirect(struct fixture *f, const char *hex)
 	message_init(&f->m);
 	f->m.content_format = CONTENT_FORMAT_DOTS_CBOR;
 	buf_put(&f->payload, raw, (size_t)len);
-	redirect_free(&f->elsewhere);
 	return request(f, 0, METHOD_PUT, "redirect/cuid=" CUID "/mid=1");
 }
 

@@ -74,8 +74,9 @@ static void observation_ends_with_the_mitigation(void **state)
 	(void)state;
 	peer_open(&p, true, false, AUTO);
 	peer_start(&p, NULL);
-	assert_int_equal(peer_put(&p, 7, "203.0.113.9/32", "10.20.30.40/32", 1), CODE(2, 1));
+	assert_int_equal(peer_put(&p, 7, "203.0.113.9/32", "10.20.30.40/32", 600), CODE(2, 1));
 	peer_observe(&p, "mitigate/cuid=" PEER_CUID "/mid=7");
+	assert_int_equal(peer_request(&p, METHOD_DELETE, "mitigate/cuid=" PEER_CUID "/mid=7", NULL), CODE(2, 2));
 	peer_until(&p, &p.notifications, 2);
 	peer_body(&p.notified, &b);
 	assert_int_equal(b.scope[0].status, STATUS_TERMINATED);
@@ -177,6 +178,27 @@ static void pipeline_is_restarted(void **state)
 	assert_int_equal(WEXITSTATUS(peer_stop(&p, SIGTERM)), 0);
 	unlink(got);
 	unlink(again);
+	peer_close(&p);
+}
+
+static void owner_is_told_CH_33(void **state)
+{
+	struct serverd_peer p;
+	char command[200], told[100];
+
+	(void)state;
+	peer_open(&p, true, false, "consent = \"ask\"");
+	snprintf(told, sizeof(told), "%s/told", p.dir);
+	snprintf(command, sizeof(command), "cat >>%s", told);
+	p.notify = command;
+	peer_start(&p, NULL);
+	assert_int_equal(peer_put(&p, 7, "203.0.113.9/32", "10.20.30.40/32", 600), CODE(2, 1));
+	until_held(&p, told, "\"event\":\"up\"");
+	until_held(&p, told, "\"mid\":7,\"state\":\"pending\"");
+	peer_say(&p, MITIGATED);
+	until_held(&p, told, "192.168.1.66");
+	peer_stop(&p, SIGTERM);
+	unlink(told);
 	peer_close(&p);
 }
 
@@ -320,7 +342,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_way_over_dtls), cmocka_unit_test(whole_way_over_tls), cmocka_unit_test(observation_ends_with_the_mitigation),
-		cmocka_unit_test(killed_again_and_again), cmocka_unit_test(pipeline_is_restarted), cmocka_unit_test(owner_decides_over_the_socket_CH_29),
+		cmocka_unit_test(killed_again_and_again), cmocka_unit_test(pipeline_is_restarted), cmocka_unit_test(owner_is_told_CH_33), cmocka_unit_test(owner_decides_over_the_socket_CH_29),
 		cmocka_unit_test(get_of_many_comes_in_blocks), cmocka_unit_test(follows_a_redirection), cmocka_unit_test(full_disk_is_5_03),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
