@@ -36,6 +36,9 @@ int kernel_commit(struct kernel *k, struct reason *why)
 	int e = nft_commit(k->nft, why);
 	if (e == 0 && sent)
 		k->generation++;
+	/* An answer that was lost may have been a yes: better built anew than believed. */
+	if (e == -ENOBUFS || e == -EAGAIN)
+		k->damaged = true;
 	return e;
 }
 

@@ -94,6 +94,27 @@ wait_for 5 five
 ok $? 'the counter goes on over the restart'
 is "$(at router nft list table inet dotsch | grep -cE '^[[:space:]]*chain m')" 1 'one chain is left'
 
+# The same under a steady flood: not one packet passes while the program is killed, starts, and takes over.
+rm -f $LAB/enough
+# shellcheck disable=SC2016 # perl's
+perl -e 'print "$ARGV[1]\n" until -e $ARGV[0]' $LAB/enough "$it" | packets | sort -u >$LAB/flood &
+flood_pid=$!
+flooding() { [ "$(at router nft list counters | awk '/packets/ { n += $2 } END { print n + 0 }')" -gt "$1" ]; }
+wait_for 5 flooding 100
+for _ in 1 2 3; do
+	block_stop KILL
+	block_start --interval 1s
+	{ echo '{"type":"sync","event":"begin"}'; request_line 5 "$to,$from,\"lifetime\":600"; echo '{"type":"sync","event":"end"}'; } >&7
+	lines=0
+	wait_for 5 answered 5
+done
+flooded=$(at router nft list counters | awk '/packets/ { n += $2 } END { print n + 0 }')
+wait_for 5 flooding "$flooded"
+ok $? 'the flood goes on still'
+: >$LAB/enough
+wait $flood_pid
+is "$(cat $LAB/flood)" drop 'no packet passed during three kills and restarts'
+
 # A known device stays known over a restart, although the map finds it no more.
 request 7 "\"target-prefix\":[\"203.0.113.11/32\"],$from,\"ietf-dots-call-home:source-port-range\":[{\"lower-port\":5000}],\"lifetime\":600" \
 	'"hosts":[{"address":"198.51.100.8"}],"certainty":"exact"'
