@@ -8,3 +8,4 @@ dist_examples_DATA = contrib/setup-lib.sh
 dist_pkgdata_DATA = contrib/dotsch-lines.schema.json
 include contrib/demo/local.mk
 dist_examples_SCRIPTS += contrib/nat-events/nat-events
+include contrib/completion/local.mk

@@ -7,6 +7,7 @@ SYSTEM_TESTS = \
 	tests/system/layers.sh \
 	tests/system/lab-check.sh \
 	tests/system/setup.sh \
+	tests/system/completion.sh \
 	tests/system/chain-dtls-psk.sh \
 	tests/system/chain-tls-psk.sh \
 	tests/system/chain-dtls-x509.sh \

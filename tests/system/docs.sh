@@ -9,7 +9,7 @@ cd "${top_srcdir:-.}" || bail_out 'no source folder'
 if command -v mandoc >/dev/null; then
 	# Our own pages refer to each other before they are installed; that they exist is checked below.
 	for page in man/*.[1-8]; do
-		is "$(mandoc -T lint -W style "$page" 2>&1 | grep -v 'referenced manual not found')" '' "$page is clean"
+		is "$(mandoc -T lint -W style "$page" 2>&1 | grep -vE 'referenced manual not found|outdated mandoc.db')" '' "$page is clean"
 	done
 fi
 pages=$(sed -nE 's/^\.Xr (dotsch[a-z.-]*) ([1-8]).*/\1.\2/p' man/*.[1-8] | sort -u)
