@@ -19,7 +19,7 @@ for page in $pages; do
 done
 
 help_options() {
-	"$build/$1/$1" --help | grep -oE '^ +(-[A-Za-z0-9], )?--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' | sed 's/^--//' | sort -u
+	"$build/$1/$1" --help | grep -oE '^  (-[A-Za-z0-9], |    )--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' | sed 's/^--//' | sort -u
 }
 # Of the list of options alone (.It Fl c , -config Ar file): examples name other programs' options too.
 man_options() {

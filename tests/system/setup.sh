@@ -125,7 +125,7 @@ ok $? 'what was refused leaves no folder'
 page=${top_srcdir:-.}/man/dotsch.conf.5
 case $page in /*) ;; *) page=$contrib/../man/dotsch.conf.5 ;; esac
 table_keys() { sed -n 's/.*{ [.]name = "\([a-z0-9-]*\)", [.]type = CONF_.*/\1/p' "$1" | sort -u; }
-page_keys() { awk -v from="$1" -v to="$2" '$0 == from { on = 1; next } $0 == to { on = 0 } on && /^[.]It (Ic|Cm) / { print $3 }' "$page" | sort -u; }
+page_keys() { awk -v from="$1" -v to="$2" '$0 == from { on = 1; next } $0 == to { on = 0 } on && /^[.]It (Ic|Cm) / { for (i = 3; i <= NF; i++) if ($i != ",") print $i }' "$page" | sort -u; }
 is "$(page_keys '.Sh CLIENT.CONF' '.Sh PEERS.JSONL')" "$(table_keys "$contrib/../dotsch-client/config.c")" 'dotsch.conf(5) has every key of client.conf, and no other'
 is "$(page_keys '.Sh SERVERD.CONF' '.Sh FILES')" "$(table_keys "$contrib/../dotsch-serverd/settings.c")" 'dotsch.conf(5) has every key of serverd.conf, and no other'
 defaults() { sed -n 's/.*{ [.]name = "\([a-z0-9-]*\)", [.]type = CONF_[A-Z]*, [.]fallback = "\([^"]*\)".*/\1 \2/p' "$@" | sort -u; }
@@ -133,7 +133,7 @@ page_defaults() { awk '/^[.]It (Ic|Cm) / { key = $3 } /^Default: / { sub(/[.]$/,
 is "$(page_defaults)" "$(defaults "$contrib/../dotsch-client/config.c" "$contrib/../dotsch-serverd/settings.c")" 'and their defaults'
 
 # Each line of an example in the page is taken by its program. The files it names stand elsewhere here.
-examples() { awk -v from="$1" -v to="$2" '$0 == from { on = 1 } $0 == to { on = 0 } on && /^([.]Dl )?[a-z0-9-]+ = / && sub(/^([.]Dl )?/, "")' "$page" | sed 's/\\(dq/"/g'; }
+examples() { awk -v from="$1" -v to="$2" '$0 == from { on = 1 } $0 == to { on = 0 } on && /^([.]Dl )?[a-z0-9-]+ [={] / && sub(/^([.]Dl )?/, "")' "$page" | sed 's/\\(dq/"/g'; }
 mkdir page && cp x509/isp/server.* x509/isp/ca.crt psk/isp/peers.jsonl page && cp psk/router/isp.key page
 {
 	echo 'listen {'
@@ -143,7 +143,7 @@ mkdir page && cp x509/isp/server.* x509/isp/ca.crt psk/isp/peers.jsonl page && c
 } | sed "s|/var/lib/dotsch-client|$LAB/page|" >page/client.conf
 "$client" -q -n -c page/client.conf >said 2>&1
 is $? 0 'every example of client.conf is taken' || said
-is "$(grep -c = page/client.conf)" 11 'which are eleven'
+is "$(grep -c = page/client.conf)" 15 'which are fifteen'
 {
 	examples '.Sh SERVERD.CONF' '.Sh FILES' | grep -E '^(terminating|rejected|consent-time|state)'
 	echo 'provider "isp" {'
