@@ -5,6 +5,8 @@ SYSTEM_TESTS = \
 	tests/system/chain-bad-input.sh \
 	tests/system/chain-restart.sh \
 	tests/system/layers.sh \
+	tests/system/docs.sh \
+	tests/system/install.sh \
 	tests/system/lab-check.sh \
 	tests/system/setup.sh \
 	tests/system/completion.sh \

@@ -21,9 +21,9 @@ done
 help_options() {
 	"$build/$1/$1" --help | grep -oE '^  (-[A-Za-z0-9], |    )--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' | sed 's/^--//' | sort -u
 }
-# Of the list of options alone (.It Fl c , -config Ar file): examples name other programs' options too.
+# Of the list of options alone (.It Fl c , -config Ar file): commands have options of their own.
 man_options() {
-	grep -E '^\.It Fl' man/"$1".[18] | tr ' ' '\n' | sed -nE 's/^-([a-z0-9][a-z0-9-]+)$/\1/p' | sort -u
+	sed '/^\.Ss Commands/,$d' man/"$1".[18] | grep -E '^\.It Fl' | tr ' ' '\n' | sed -nE 's/^-([a-z0-9][a-z0-9-]+)$/\1/p' | sort -u
 }
 for program in dotsch-client dotsch-serverd dotsch-map dotsch-block; do
 	if [ ! -x "$build/$program/$program" ] || ! ls man/$program.[18] >/dev/null 2>&1; then
