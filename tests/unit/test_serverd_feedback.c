@@ -335,6 +335,7 @@ static void redirection_that_cannot_be_followed_is_4_00(void **state)
 	assert_int_equal(redirect(f, "a1182ea11980056f6368322e6973702e6578616d706c65"), REASON_BAD_REQUEST);
 	f->redirected_s = REDIRECT_PAUSE_S;
 	assert_int_equal(redirect(f, "a1182ea11980056f6368322e6973702e6578616d706c65"), CODE_CREATED);
+	redirect_free(&f->elsewhere);
 	assert_int_equal(simple(f, METHOD_GET, "redirect"), CODE_METHOD_NOT_ALLOWED);
 }
 
