@@ -41,6 +41,7 @@ seen, wrong = {}, 0
 for path in sys.argv[2:]:
     with open(path, encoding="utf-8") as lines:
         for number, text in enumerate(lines, 1):
+            text = text.lstrip("\0")  # a hole: the test has emptied the file of a running program
             if not text.endswith("\n"):
                 continue  # its writer was killed
             try:
