@@ -2,8 +2,15 @@
 /* index - the second half of the builder: sorts what was collected, in place, and lays it out as one block. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "builder.h"
+
+#define HUGE_FROM ((size_t)8 << 20)
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 
 static bool is_whole(const struct nat_entry *e)
 {
@@ -170,6 +177,17 @@ static void *take(void *array, size_t n, size_t size)
 	return kept;
 }
 
+/* A look-up in millions of mappings touches a few pages at random: with huge ones it does not also walk the page tables. */
+static void prefer_huge_pages(void *array, size_t n, size_t size)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)array + page - 1) & ~(page - 1), to = ((uintptr_t)array + n * size) & ~(page - 1);
+	if (!array || n * size < HUGE_FROM)
+		return;
+	/* Asked for now, since the pages are in use already; an older kernel does it when it finds the time. */
+	if (madvise((void *)from, to - from, MADV_HUGEPAGE) == 0)
+		madvise((void *)from, to - from, MADV_COLLAPSE);
+}
+
 static bool lay_out(struct nat_builder *b, struct table *t)
 {
 	uint32_t n[SECTIONS] = {
@@ -196,6 +214,8 @@ static bool lay_out(struct nat_builder *b, struct table *t)
 	t->owned[SECTION_RULES] = take(&b->rules, b->n_rules, sizeof *b->rules);
 	t->owned[SECTION_BINDINGS] = take(&b->bindings, b->n_bindings, sizeof *b->bindings);
 	t->owned[SECTION_STRINGS] = take(&b->strings, b->n_strings, 1);
+	for (int i = SECTION_ENTRIES; i <= SECTION_HOSTS; i++)
+		prefer_huge_pages(t->owned[i], n[i], table_record((enum section)i));
 	table_bind(t, (const void *const *)t->owned, n);
 	return true;
 }

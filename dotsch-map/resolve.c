@@ -61,6 +61,8 @@ static bool on_entry(void *arg, uint32_t number)
 	struct search *s = arg;
 	const struct table *t = s->table;
 	const struct nat_entry *e = &t->entries[number];
+	if (e->ext >= t->n_addrs || e->host >= t->n_hosts || (e->dst != NONE32 && e->dst >= t->n_dsts))
+		return true;         /* a forged snapshot */
 	const struct nat_host *h = &t->hosts[e->host];
 	const struct nat_instance *in = &t->instances[h->instance];
 	bool event = e->flags & ENTRY_EVENT, has_dst = e->dst != NONE32;
