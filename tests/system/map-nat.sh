@@ -80,6 +80,22 @@ jq -c "$scope.\"target-port-range\" = [{\"lower-port\": 7777}] | $scope.\"ietf-d
 	at router timeout 20 "$map" --conntrack >"$lab/exact.jsonl"
 is "$(jq -r '.certainty, .hosts[].address' "$lab/exact.jsonl" | tr '\n' ' ')" "exact 192.168.1.66 " "a complete tuple is exact"
 
+# ICMP by address, and names from the leases; a pending request is resolved, too.
+# shellcheck disable=SC2016 # perl's variables
+at bad perl -MSocket -e 'socket my $s, AF_INET, SOCK_RAW, 1 or die; my $p = pack "CCnnn", 8, 0, 0, 77, 1; my $sum = unpack "%32n*", $p;
+	$sum = ($sum >> 16) + ($sum & 0xffff); substr $p, 2, 2, pack "n", ~$sum & 0xffff; send $s, $p, 0, pack_sockaddr_in(0, inet_aton("203.0.113.9")) or die'
+echo "1700000000 $bad_mac 192.168.1.66 camera *" >"$lab/leases"
+request 100.64.8.21/32 | jq -c "$scope.\"target-protocol\" = [1] | .consent = \"pending\"" |
+	at router timeout 20 "$map" --conntrack --leases "$lab/leases" >"$lab/icmp.jsonl"
+is "$(jq -c '[.certainty, .consent, (.hosts[] | .address, .name)]' "$lab/icmp.jsonl")" '["likely","pending","192.168.1.66","camera"]' 'ICMP by address; the name out of the leases'
+
+# Hosts that a line already names for sure, as after a restart, are kept; a doubt is looked at again.
+request 100.64.8.21/32 9 | jq -c '.hosts = [{"address": "192.168.1.10"}] | .certainty = "exact"' >"$lab/named.jsonl"
+is "$(at router timeout 20 "$map" --conntrack <"$lab/named.jsonl")" "$(cat "$lab/named.jsonl")" 'hosts that are known for sure pass byte for byte'
+jq -c '.hosts = [{"address": "192.168.1.10"}, {"address": "192.168.1.66"}] | .certainty = "ambiguous"' "$lab/inside.jsonl" |
+	at router timeout 20 "$map" --conntrack >"$lab/doubt.jsonl"
+is "$(jq -r '[.hosts[].address] | join(",")' "$lab/doubt.jsonl")" 192.168.1.66 'a doubt is looked at again'
+
 # No NAT: the source itself.
 jq -nc '{type: "mitigate", "ietf-dots-signal-channel:mitigation-scope": {scope: [{"target-prefix": ["2001:db8:c000::9/128"], lifetime: 60, "ietf-dots-call-home:source-prefix": ["2001:db8:123::66/128"]}]}}' >"$lab/six.jsonl"
 # shellcheck disable=SC2016 # perl's variables
