@@ -179,6 +179,7 @@ static int begin(struct block *b)
 	b->neighbours = watch_new(b->loop, &news, b);
 	if (!b->neighbours)
 		log_warning("devices that change their addresses cannot be followed: %s", strerror(errno));
+	b->flows = flows_new(b->loop, follow_flow, b);
 	if (!b->o->no_sandbox && sandbox_enter() < 0)
 		log_warning("this kernel has no system call filter; going on without");
 	loop_timer_init(&b->tick, on_tick, b);
@@ -203,6 +204,7 @@ static void finish(struct block *b)
 		line_out_flush(b->out, LAST_LINES_MS);
 	line_out_free(b->out);
 	watch_free(b->neighbours);
+	flows_free(b->flows);
 	kernel_close(b->kernel);
 	if (b->table.bucket)
 		table_each(&b->table, forget, b);

@@ -6,6 +6,7 @@
 #include "apply.h"
 #include "base/line.h"
 #include "dots/envelope.h"
+#include "flows.h"
 #include "links.h"
 #include "options.h"
 #include "policy.h"
@@ -19,6 +20,7 @@ struct block {
 	struct line_out *out;
 	struct kernel *kernel;
 	struct watch *neighbours;
+	struct flows *flows;
 	struct table table;
 	struct policy *policy;
 	char port[LINKS_MAX][LINK_NAME_MAX];     /* of bridges, when no --device is given */
@@ -48,6 +50,8 @@ void status_tick(struct block *b);
 void follow_neighbour(void *arg, const struct prefix *address, const uint8_t mac[6]);
 void follow_own(void *arg, const struct prefix *address, bool add);
 void follow_link(void *arg, const char *name);
+/* Flows past the packet filter (flows.h): those that a mitigation is about are cut. */
+bool follow_flow(void *arg, const struct flow *f);
 
 /* reconcile.c */
 void reconcile_want(struct block *b);

@@ -67,3 +67,27 @@ void follow_link(void *arg, const char *name)
 			kernel_mark_damaged(b->kernel);
 		}
 }
+
+struct passing { const struct flow *flow; bool wanted; };
+
+static void passing_one(void *arg, struct entry *e)
+{
+	struct passing *p = arg;
+	const struct flow *f = p->flow;
+	const struct plan *plan = e->unit ? &e->unit->plan : NULL;
+	if (!plan || p->wanted)
+		return;
+	if (plan->hook == HOOK_POSTROUTING)
+		p->wanted = plan_covers(plan, &f->outside, &f->target, f->protocol, f->outside_port, f->target_port);
+	else
+		p->wanted = plan_covers(plan, &f->source, &f->target, f->protocol, f->source_port, f->target_port);
+}
+
+bool follow_flow(void *arg, const struct flow *f)
+{
+	struct block *b = arg;
+	struct passing p = { f, false };
+	if (f->offloaded)
+		table_each(&b->table, passing_one, &p);
+	return p.wanted;
+}

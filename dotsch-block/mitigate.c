@@ -236,6 +236,9 @@ static void enforce(struct block *b, struct entry *e, struct plan *plan, const c
 	} else if (e->status == STATUS_NONE || e->status == STATUS_EXCEEDED) {
 		e->status = STATUS_IN_PROGRESS;
 	}
+	bool offloads = false;
+	if (failed == 0 && b->flows && nft_host_offloads(kernel_nft(b->kernel), &offloads, NULL) == 0 && offloads)
+		flows_look(b->flows);
 }
 
 /* What the plan came to, in the entry; the kernel follows. */

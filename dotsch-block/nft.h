@@ -99,6 +99,8 @@ int nft_dump_sets(struct nft *n, nft_set_fn *fn, void *arg, struct reason *why);
 /* left_ms: until it expires, 0 = no timeout. end: the key behind an interval. */
 typedef void nft_elem_fn(void *arg, const uint8_t *key, unsigned len, bool end, uint64_t left_ms);
 int nft_dump_elems(struct nft *n, const char *set, nft_elem_fn *fn, void *arg, struct reason *why);
+/* True when some table has a flowtable: flows may pass by without being seen. */
+int nft_host_offloads(struct nft *n, bool *out, struct reason *why);
 /* True when some table of this network namespace translates source addresses (a nat chain at postrouting). */
 int nft_host_translates(struct nft *n, bool *out, struct reason *why);
 

@@ -226,6 +226,19 @@ int nft_host_translates(struct nft *n, bool *out, struct reason *why)
 	return ask(n, &r, nat_reply, out, why);
 }
 
+static void flowtable_reply(void *arg, struct nlattr **tb)
+{
+	(void)tb;
+	*(bool *)arg = true;
+}
+
+int nft_host_offloads(struct nft *n, bool *out, struct reason *why)
+{
+	struct request r = { .type = NFT_MSG_GETFLOWTABLE, .flags = NLM_F_DUMP, .answer = NFT_MSG_NEWFLOWTABLE, .family = NFPROTO_UNSPEC, .max = NFTA_FLOWTABLE_MAX };
+	*out = false;
+	return ask(n, &r, flowtable_reply, out, why);
+}
+
 struct sets { nft_set_fn *fn; void *arg; const char *table; };
 
 static void set_reply(void *arg, struct nlattr **tb)

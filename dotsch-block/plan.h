@@ -94,6 +94,8 @@ int plan_make(const struct plan_input *in, const struct plan_policy *policy, str
 void plan_free(struct plan *p);              /* the contents; NULL allowed */
 /* The same sets, rules, hook and action: nothing to change in the kernel. */
 bool plan_equal(const struct plan *a, const struct plan *b);
+/* Whether the plan is about packets of a flow: its addresses (which of them is the source depends on where the rule stands), protocol and ports. */
+bool plan_covers(const struct plan *p, const struct prefix *source, const struct prefix *target, uint8_t protocol, uint16_t source_port, uint16_t target_port);
 /* One line a rule, as people read it. */
 void plan_print(const struct plan *p, FILE *out);
 /* What the rules test and do, in short, for a comment: "udp to port 53: drop". Returns out. */

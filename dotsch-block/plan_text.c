@@ -130,6 +130,43 @@ bool plan_equal(const struct plan *a, const struct plan *b)
 	    bytes_equal(a->ported.v, a->ported.n, b->ported.v, b->ported.n, 1) && bytes_equal(a->plain.v, a->plain.n, b->plain.v, b->plain.n, 1);
 }
 
+static bool among(const struct prefix_list *l, const struct prefix *a)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (prefix_contains(&l->v[i], a))
+			return true;
+	return false;
+}
+
+static bool within(const struct range_list *l, uint16_t v)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (v >= l->v[i].lower && v <= l->v[i].upper)
+			return true;
+	return !l->n;
+}
+
+static bool has_protocol(const struct protocol_list *l, uint8_t protocol)
+{
+	return l->n && memchr(l->v, protocol, l->n);
+}
+
+bool plan_covers(const struct plan *p, const struct prefix *source, const struct prefix *target, uint8_t protocol, uint16_t source_port, uint16_t target_port)
+{
+	int f = source->family == 6;
+	if (p->outcome != PLAN_ENFORCE || !among(&p->target[f], target) || (!p->any_source && !among(&p->source[f], source)))
+		return false;
+	for (size_t i = 0; i < p->n_rules; i++) {
+		if ((p->rule[i].family == 6) != f)
+			continue;
+		if (p->rule[i].shape == SHAPE_ANY || (p->rule[i].shape == SHAPE_PROTOCOLS && has_protocol(&p->plain, protocol)) ||
+		    (p->rule[i].shape == SHAPE_TYPES && protocol == (f ? 58 : 1)) ||
+		    (p->rule[i].shape == SHAPE_PORTS && has_protocol(&p->ported, protocol) && within(&p->source_port, source_port) && within(&p->target_port, target_port)))
+			return true;
+	}
+	return false;
+}
+
 static void print_prefixes(FILE *out, const char *word, const struct prefix_list *l)
 {
 	char text[PREFIX_TEXT_MAX];

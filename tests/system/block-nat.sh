@@ -106,6 +106,14 @@ flow badudp6 bad udp 2001:db8:c000::9 '' 9
 is "$(talks badudp6 9)" no 'IPv6: and so is the device under another address'
 withdraw 4
 is "$(talks badudp6 9)" yes 'withdrawn'
+# Flows that pass the filter by are cut at their conntrack entries. This kernel may have no flowtables, so that here any flow is.
+is "$(talks badudp 4)" yes 'a flow'
+tracked() { at router grep -c 'udp.*src=192.168.1.66 dst=203.0.113.9 sport=40000 ' /proc/net/nf_conntrack; }
+is "$(tracked)" 1 'is tracked'
+at router "${top_builddir:-.}/tests/system/block-flows" 203.0.113.9 >$LAB/flows
+ok $? 'the flows are found'
+like "$(cat $LAB/flows)" '^192.168.1.66 40000 100.64.8.21 17 plain$' 'inside and outside'
+is "$(tracked)" 0 'and cut'
 exec 3>&- 4>&- 5>&- 6>&- 8>&- 9>&-
 block_stop
 done_testing

@@ -45,7 +45,7 @@ confuse[.]h lib/base/conf[.]c
 seccomp[.]h (lib/base/priv|dotsch-block/sandbox)[.]c
 readline/ (dotsch-client|dotsch-serverd)/[a-z_]*[.]c
 ares[.]h lib/link/dial_names[.]c
-netlink/ (dotsch-map/conntrack[.]c|dotsch-map/neighbour[.]c|dotsch-block/(nft_)?private[.]h|dotsch-block/(links|watch)[.]c|lib/[a-z]*/netlink[.]c|dotsch-serverd/interface[.]c)
+netlink/ (dotsch-map/conntrack[.]c|dotsch-map/neighbour[.]c|dotsch-block/(nft_)?private[.]h|dotsch-block/(flows|links|watch)[.]c|lib/[a-z]*/netlink[.]c|dotsch-serverd/interface[.]c)
 yajl/ dotsch-map/nat_json[.]c'
 foreign=$(printf '%s\n' "$adapters" | sed 's/ .*//' | tr '\n' '|')
 for folder in lib dotsch-client dotsch-serverd dotsch-map dotsch-block; do

@@ -163,6 +163,38 @@ static void quarantine_is_of_everything(void **state)
 	    "forward ipv6 from 02:00:5e:10:00:66 to ::/0: quarantine\n");
 }
 
+static bool covers(const struct plan *p, const char *source, const char *target, uint8_t protocol, uint16_t from, uint16_t to)
+{
+	struct prefix s, t;
+	assert_int_equal(addr_parse(source, &s), 0);
+	assert_int_equal(addr_parse(target, &t), 0);
+	return plan_covers(p, &s, &t, protocol, from, to);
+}
+
+static void flows_that_a_plan_is_about(void **state)
+{
+	(void)state;
+	static const char line[] = "{\"type\":\"mitigate\",\"mid\":1,\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":["
+	    SCOPE("\"203.0.113.8/30\"", "\"198.51.100.7/32\"", "\"target-protocol\":[17,47,1]," DPORT SPORT TYPE8) "]}}";
+	struct envelope e;
+	struct reason why;
+	struct plan p;
+	assert_int_equal(envelope_parse(line, sizeof line - 1, &e, &why), 0);
+	struct plan_input in = { .m = &e.body.scope[0] };
+	assert_int_equal(plan_make(&in, &usual, &p), 0);
+	assert_true(covers(&p, "198.51.100.7", "203.0.113.11", 17, 5010, 124));
+	assert_false(covers(&p, "198.51.100.7", "203.0.113.11", 17, 5011, 124));
+	assert_false(covers(&p, "198.51.100.7", "203.0.113.11", 17, 5010, 125));
+	assert_false(covers(&p, "198.51.100.7", "203.0.113.12", 17, 5010, 124));
+	assert_false(covers(&p, "198.51.100.8", "203.0.113.11", 17, 5010, 124));
+	assert_false(covers(&p, "198.51.100.7", "203.0.113.11", 6, 5010, 124));
+	assert_true(covers(&p, "198.51.100.7", "203.0.113.11", 47, 0, 0));
+	assert_true(covers(&p, "198.51.100.7", "203.0.113.11", 1, 0, 0));
+	assert_false(covers(&p, "2001:db8::7", "2001:db8::8", 17, 5010, 124));
+	plan_free(&p);
+	envelope_free(&e);
+}
+
 static void actions(void **state)
 {
 	(void)state;
@@ -189,7 +221,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(CH_39_device_only), cmocka_unit_test(ipv6_device_by_its_mac_too), cmocka_unit_test(external_tuple_exactly),
 		cmocka_unit_test(uncertain_is_not_enforced), cmocka_unit_test(as_requested_without_a_map), cmocka_unit_test(never_block),
-		cmocka_unit_test(fragments_by_policy), cmocka_unit_test(quarantine_is_of_everything), cmocka_unit_test(actions),
+		cmocka_unit_test(fragments_by_policy), cmocka_unit_test(quarantine_is_of_everything), cmocka_unit_test(actions), cmocka_unit_test(flows_that_a_plan_is_about),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
