@@ -22,3 +22,11 @@ tests_unit_test_store_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 SERVERD_SYSTEM = tests/system/serverd-scope.sh
 EXTRA_DIST += $(SERVERD_SYSTEM)
 TESTS += $(SERVERD_SYSTEM)
+# Requests, lines and time in any order.
+check_PROGRAMS += tests/fuzz/fuzz_serverd
+TESTS += tests/fuzz/fuzz_serverd
+tests_fuzz_fuzz_serverd_SOURCES = tests/fuzz/fuzz_serverd.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_serverd_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_serverd_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_serverd_LDADD = $(SERVERD_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/serverd

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A provider and a ring that say anything, in any order: no request of one client ever overlaps another, the mids stay in order, nothing that is due is
+   forgotten, and every refusal says why. Input: steps of operation, mid, length (two bytes), payload. */
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "dotsch-serverd/feedback.h"
+#include "dotsch-serverd/mitigate.h"
+#include "dotsch-serverd/resource.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { OP_PUT, OP_GET, OP_DELETE, OP_EFFICACY, OP_CONFIG, OP_REDIRECT, OP_LINE, OP_TIME, OPS, OP_UNDO = 0x80, OP_ASK = 0x40 };
+
+struct world {
+	struct core core;
+	struct settings settings;
+	struct provider_config provider;
+	struct sigconfig config;
+	struct redirection elsewhere;
+	struct moment at;
+	struct outcome o;
+};
+
+static void begin(struct world *w)
+{
+	struct prefix any;
+
+	memset(w, 0, sizeof(*w));
+	w->provider = (struct provider_config){ .name = "isp", .max_mitigations = 20, .max_lifetime = 86400, .indefinite = true };
+	prefix_parse("10.20.0.0/16", false, &any);
+	prefix_list_add(&w->provider.scope, &any);
+	w->settings = (struct settings){ .terminating_s = 120, .rejected_s = 3600, .consent_s = 600, .providers = &w->provider, .n_providers = 1 };
+	w->core.settings = &w->settings;
+	ledger_init(&w->core.ledger);
+	sigconfig_init(&w->config, 60);
+	w->at = (struct moment){ .now = 1000, .wall = 1766448000000 };
+}
+
+static void end(struct world *w)
+{
+	ledger_free(&w->core.ledger);
+	prefix_list_free(&w->provider.scope);
+	redirect_free(&w->elsewhere);
+}
+
+static void request(struct world *w, unsigned op, uint8_t mid, const uint8_t *payload, size_t len)
+{
+	static const uint8_t methods[] = { METHOD_PUT, METHOD_GET, METHOD_DELETE, METHOD_PUT, METHOD_PUT, METHOD_PUT };
+	static const char *const resources[] = { "mitigate", "mitigate", "mitigate", "mitigate", "config", "redirect" };
+	struct requester who = { .provider = &w->provider, .domain = &w->provider.scope, .config = &w->config, .redirection = &w->elsewhere, .redirected_s = -1 };
+	struct message m;
+	char number[20];
+
+	message_init(&m);
+	snprintf(number, sizeof(number), "%s=%u", op == OP_CONFIG ? "sid" : "mid", mid);
+	m.code = methods[op];
+	m.path[0] = ".well-known";
+	m.path[1] = "dots";
+	m.path[2] = resources[op];
+	m.n_path = 3;
+	if (op != OP_CONFIG)
+		m.path[m.n_path++] = mid & 1 ? "cuid=a" : "cuid=b";
+	if (op != OP_GET || mid & 2)
+		m.path[m.n_path++] = number;
+	m.content_format = CONTENT_FORMAT_DOTS_CBOR;
+	m.if_match = m.if_match_empty = op == OP_EFFICACY;
+	m.payload = payload;
+	m.payload_len = len;
+	redirect_free(&w->elsewhere);
+	resource_request(&w->core, &who, &m, w->at, &w->o);
+	assert(w->o.reply.code != 0 || op == OP_EFFICACY);
+	assert(w->o.reply.code < CODE(4, 0) || w->o.reply.payload.len > 0);
+	assert(!w->o.reply.payload.failed);
+}
+
+static void one_due(void *arg, struct record *r)
+{
+	struct world *w = arg;
+
+	mitigate_due(&w->core, r, w->at, &w->o);
+}
+
+static void check(const struct ledger *l, int64_t now)
+{
+	for (size_t i = 0; i < l->n; i++)
+		for (size_t j = 0; j < l->v[i]->n; j++) {
+			const struct record *r = l->v[i]->v[j];
+
+			assert(r->client == l->v[i] && r->life.due >= l->next_due);
+			assert(r->life.due == LEDGER_NEVER || r->life.due > now || l->next_due <= now);
+			for (size_t k = 0; k < j; k++) {
+				const struct record *s = l->v[i]->v[k];
+
+				assert(s->m.mid < r->m.mid);
+				assert(!life_live(&s->life) || !life_live(&r->life) || !mitigation_overlap(&s->m, &r->m));
+			}
+		}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct cursor c = cursor_of(data, size);
+	struct world w;
+
+	begin(&w);
+	while (c.left >= 4) {
+		uint8_t op = cursor_u8(&c), mid = cursor_u8(&c);
+		size_t len = cursor_be16(&c);
+		const uint8_t *payload = cursor_take(&c, len < c.left ? len : c.left);
+
+		len = payload == NULL ? 0 : (size_t)(c.p - payload);
+		outcome_init(&w.o);
+		w.provider.consent = op & OP_ASK ? CONSENT_ASK : CONSENT_AUTO;
+		if ((op & 0x3f) % OPS < OP_LINE) {
+			request(&w, (op & 0x3f) % OPS, mid, payload, len);
+			if (op & OP_UNDO)
+				outcome_undo(&w.o, &w.core.ledger);
+		} else if ((op & 0x3f) % OPS == OP_LINE) {
+			json_decref(feedback_line(&w.core, (const char *)payload, len, w.at, &w.o));
+		} else {
+			w.at.now += mid * INT64_C(10000);
+			w.at.wall += mid * INT64_C(10000);
+			ledger_run(&w.core.ledger, w.at.now, one_due, &w);
+		}
+		outcome_free(&w.o);
+		check(&w.core.ledger, w.at.now);
+	}
+	end(&w);
+	return 0;
+}
