@@ -242,7 +242,8 @@ static int do_redirect(struct agent *a, struct console *c, const struct envelope
 		return reason_set(why, REASON_BAD_REQUEST, "alt-ch-client", "RFC 9066, 5.2.2", "a redirect needs alt-ch-client, the name of the other client");
 	if (state_next_mid(a->state, &mid, why) < 0)
 		return -1;
-	struct inquiry_request q = { .asked = c, .ref = line->ref, .method = "PUT", .resource = "redirect", .with_cuid = true, .with_mid = true, .number = mid, .body = &line->body };
+	struct inquiry_request q = { .asked = c, .ref = line->ref, .method = "PUT", .resource = "redirect", .with_cuid = true, .with_mid = true, .number = mid,
+		                     .body = &line->body };
 	return inquiry_send(r, &q, why);
 }
 

@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/libclient.a
 	%D%/attach.c %D%/attach.h \
 	%D%/callhome.c %D%/callhome.h \
 	%D%/command.c %D%/command.h \
+	%D%/complete.c %D%/complete.h \
 	%D%/config.c %D%/config.h \
 	%D%/console.c %D%/console.h \
 	%D%/control.c %D%/control.h \

@@ -309,19 +309,25 @@ static void count_lengths(struct peers *s, const struct peer *p, int by)
 		s->of_length[p->domain.v[i].family == 6][p->domain.v[i].len] += (uint32_t)by;
 }
 
+static bool more_places(struct peers *s)
+{
+	size_t cap = s->cap ? s->cap * 2 : 64;
+	struct peer **v = realloc(s->v, cap * sizeof *v);
+	if (v)
+		s->v = v;
+	uint32_t *holes = realloc(s->holes, cap * sizeof *holes);
+	if (holes)
+		s->holes = holes;
+	if (v && holes)
+		s->cap = cap;
+	return v && holes;
+}
+
 static bool insert(struct peers *s, struct peer *p)
 {
 	size_t place = s->n_holes ? s->holes[s->n_holes - 1] : s->places;
-	if (place == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 64;
-		struct peer **v = realloc(s->v, cap * sizeof *v);
-		uint32_t *holes = v ? realloc(s->holes, cap * sizeof *holes) : NULL;
-		s->v = v ? v : s->v;
-		s->holes = holes ? holes : s->holes;
-		if (!holes)
-			return false;
-		s->cap = cap;
-	}
+	if (place == s->cap && !more_places(s))
+		return false;
 	p->number = (uint32_t)place;
 	s->v[place] = p;
 	if (!index_peer(s, p)) {

@@ -50,7 +50,7 @@ static void drained(void *arg)
 {
 	struct pipe_console *s = arg;
 	if (line_out_broken(s->out) && !s->options.service) {
-		log_warning("the reader of standard output has gone");
+		log_error("standard output: %s", strerror(line_out_error(s->out)));
 		loop_stop(s->loop, EXIT_TROUBLE);
 	}
 	s->lost_told = false;

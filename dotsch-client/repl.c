@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/line.h"
+#include "complete.h"
 #include "names.h"
 #include "text.h"
 #include "watch.h"
@@ -23,7 +24,6 @@
 #define HISTORY_LINES 1000
 #define HELD_MAX 500                 /* lines kept while the table has the screen */
 #define WATCH_MS 1000
-#define WORDS_MAX 256
 #define OWN_REF "repl#names"         /* answers to what the prompt itself asks; never shown */
 
 struct repl {
@@ -168,31 +168,6 @@ void repl_show(struct repl *r, const json_t *line)
 
 /* --- Commands --- */
 
-/* Blanks divide; quotes, single or double, keep together. In place. */
-static int split(char *text, char **words)
-{
-	int n = 0;
-	char *to = text;
-	for (char *p = text; *p && n < WORDS_MAX;) {
-		while (*p == ' ' || *p == '\t')
-			p++;
-		if (!*p)
-			break;
-		words[n++] = to;
-		char quote = 0;
-		for (; *p && (quote || (*p != ' ' && *p != '\t')); p++) {
-			if (quote ? *p == quote : *p == '"' || *p == '\'')
-				quote = quote ? 0 : *p;
-			else
-				*to++ = *p;
-		}
-		if (*p)
-			p++;
-		*to++ = '\0';
-	}
-	return n;
-}
-
 static void help_all(struct repl *r)
 {
 	struct buf out = { 0 };
@@ -227,8 +202,8 @@ static void help_one(struct repl *r, const char *name)
 
 static void run_words(struct repl *r, char *line)
 {
-	char *words[WORDS_MAX];
-	int n = split(line, words);
+	char *words[COMPLETE_WORDS_MAX];
+	int n = complete_split(line, words);
 	struct words out;
 	struct reason why = { 0 };
 	if (!n)
@@ -293,79 +268,31 @@ static void prompt_again(struct repl *r)
 
 /* --- Completion and help while typing --- */
 
-/* The set that the word at `start` is chosen from: 'c' commands, 'o' options, 'p' peers, 'm' mids; 0 = nothing we know. */
-static char what_is_wanted(int start, char *command, size_t cap)
-{
-	char *copy = strndup(rl_line_buffer, (size_t)start), *words[WORDS_MAX], what;
-	const char *option;
-	char wanted = 'o';
-	int n = copy ? split(copy, words) : 0;
-	snprintf(command, cap, "%s", n ? words[0] : "");
-	if (!n || (n == 1 && !strcmp(words[0], "help")))
-		wanted = 'c';
-	else if (n == 1 && words_operand(words[0]))
-		wanted = words_operand(words[0]);
-	for (size_t i = 0; n > 1 && (option = words_option(words[0], i, &what)); i++)
-		if (!strcmp(option, words[n - 1] + (strncmp(words[n - 1], "--", 2) ? 0 : 2)) && what != 's')
-			wanted = what == 'v' ? 0 : what;
-	free(copy);
-	return wanted;
-}
-
-static char wanted_set, wanted_command[64];
-
-static const char *candidate(size_t i)
-{
-	static const char *const more[] = { "help", "quit" };
-	static const char *const actions[2][3] = { { "get", "set", "delete" }, { "add", "set", "remove" } };
-	char what;
-	size_t n = 0;
-	switch (wanted_set) {
-	case 'c':
-		while (words_command(n))
-			n++;
-		return i < n ? words_command(i) : i - n < 2 ? more[i - n] : NULL;
-	case 'o': return words_option(wanted_command, i, &what);
-	case 'a': return i < 3 ? actions[!strcmp(wanted_command, "peer")][i] : NULL;
-	case 'p': return i < the_repl->peers.n ? the_repl->peers.v[i] : NULL;
-	case 'm': return i < the_repl->mids.n ? the_repl->mids.v[i] : NULL;
-	default: return NULL;
-	}
-}
+static struct completion completion;
 
 static char *generate(const char *text, int state)
 {
-	static size_t next;
-	const char *name;
-	bool dashes = wanted_set == 'o' && !strncmp(text, "--", 2);
 	if (!state)
-		next = 0;
-	while ((name = candidate(next))) {
-		next++;
-		if (strncmp(name, text + (dashes ? 2 : 0), strlen(text) - (dashes ? 2 : 0)))
-			continue;
-		char *out = NULL;
-		return asprintf(&out, "%s%s", dashes ? "--" : "", name) < 0 ? NULL : out;
-	}
-	return NULL;
+		completion.next = 0;
+	return complete_next(&completion, text, &the_repl->peers, &the_repl->mids);
 }
 
-static char **complete(const char *text, int start, int end)
+static char **completions(const char *text, int start, int end)
 {
 	(void)end;
 	rl_attempted_completion_over = 1;    /* never file names */
-	wanted_set = what_is_wanted(start, wanted_command, sizeof wanted_command);
+	complete_begin(&completion, rl_line_buffer, (size_t)start);
 	return rl_completion_matches(text, generate);
 }
 
 static int explain(int count, int key)
 {
-	char command[64];
+	struct completion c;
 	(void)count;
 	(void)key;
-	what_is_wanted(rl_end, command, sizeof command);
-	if (*command)
-		help_one(the_repl, command);
+	complete_begin(&c, rl_line_buffer, (size_t)rl_end);
+	if (*c.command)
+		help_one(the_repl, c.command);
 	else
 		help_all(the_repl);
 	return 0;
@@ -483,7 +410,7 @@ struct repl *repl_open(struct loop *l, bool colours, bool json, const struct rep
 	rl_readline_name = "dotsch";
 	rl_catch_signals = 0;                /* they come through the loop */
 	rl_catch_sigwinch = 0;
-	rl_attempted_completion_function = complete;
+	rl_attempted_completion_function = completions;
 	rl_completer_word_break_characters = (char *)(uintptr_t)" \t";
 	rl_initialize();
 	rl_bind_key('?', explain);

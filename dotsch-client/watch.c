@@ -83,7 +83,8 @@ static void row(const json_t *line, uint64_t most, unsigned width, bool colours,
 	first_of(json_object_get(s, "target-prefix"), target, sizeof target);
 	if (left >= 0)
 		duration_format(left, life);
-	buf_printf(out, "%-*.*s %10" JSON_INTEGER_FORMAT "  %-18.18s %-18.18s ", (int)width, (int)width, peer ? peer : "", json_integer_value(json_object_get(line, "mid")), source, target);
+	buf_printf(out, "%-*.*s %10" JSON_INTEGER_FORMAT "  ", (int)width, (int)width, peer ? peer : "", json_integer_value(json_object_get(line, "mid")));
+	buf_printf(out, "%-18.18s %-18.18s ", source, target);
 	buf_printf(out, colours ? "\033[%sm%-25.25s\033[0m " : "%.0s%-25.25s ", colour, status);
 	buf_printf(out, "%6s ", text_count(dropped(line), count));
 	bar(out, dropped(line), most);
@@ -99,8 +100,9 @@ void watch_paint(const struct watch *w, unsigned rows, unsigned columns, bool co
 	for (size_t i = 0; i < w->n; i++)
 		if (dropped(w->v[i]) > most)
 			most = dropped(w->v[i]);
-	buf_printf(out, colours ? "\033[1m%-*s %10s  %-18s %-18s %-25s %6s %-*s %9s\033[0m\r\n" : "%-*s %10s  %-18s %-18s %-25s %6s %-*s %9s\r\n", (int)width, "PEER", "MID", "SOURCE",
-	           "TARGET", "STATUS", "PKT/S", BAR_CELLS, "DROPPED", "LEFT");
+	buf_text(out, colours ? "\033[1m" : "");
+	buf_printf(out, "%-*s %10s  %-18s %-18s %-25s ", (int)width, "PEER", "MID", "SOURCE", "TARGET", "STATUS");
+	buf_printf(out, "%6s %-*s %9s%s\r\n", "PKT/S", BAR_CELLS, "DROPPED", "LEFT", colours ? "\033[0m" : "");
 	for (size_t i = 0; i < w->n && shown < room; i++, shown++) {
 		row(w->v[i], most, width, colours, out);
 		buf_text(out, "\033[K\r\n");

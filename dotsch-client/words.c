@@ -328,8 +328,8 @@ int words_parse(int argc, char *const *argv, struct words *out, struct reason *w
 	const struct command *c = argc ? command_of(argv[0]) : NULL;
 	*out = (struct words){ .wait_s = -1 };
 	if (!c)
-		return reason_set(why, REASON_BAD_REQUEST, argc ? argv[0] : "", "", "no such command; there are mitigate, withdraw, refresh, query, observe, unobserve, efficacy, config, redirect, "
-		                  "peers, peer, pending, watch and decode");
+		return reason_set(why, REASON_BAD_REQUEST, argc ? argv[0] : "", "", "no such command; there are mitigate, withdraw, refresh, query, observe, "
+		                  "unobserve, efficacy, config, redirect, peers, peer, pending, watch and decode");
 	out->line = json_object();
 	json_put_string(out->line, "type", c->name);
 	if (parse_words(c, argc, argv, out, why) < 0) {
