@@ -172,8 +172,10 @@ static void response_line(const struct painter *p, const json_t *line)
 
 static void list(const struct painter *p, const json_t *array)
 {
-	for (size_t i = 0; i < json_array_size(array); i++)
-		buf_printf(p->out, "%s%s", i ? ", " : "", json_string_value(json_array_get(array, i)));
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		const char *item = json_string_value(json_array_get(array, i));
+		buf_printf(p->out, "%s%s", i ? ", " : "", item ? item : "?");
+	}
 }
 
 static void session_line(const struct painter *p, const json_t *line)
