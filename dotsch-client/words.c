@@ -6,6 +6,7 @@
 
 #include "base/addr.h"
 #include "base/cli.h"
+#include "base/utf8.h"
 #include "base/when.h"
 #include "dots/json.h"
 
@@ -330,6 +331,9 @@ int words_parse(int argc, char *const *argv, struct words *out, struct reason *w
 	if (!c)
 		return reason_set(why, REASON_BAD_REQUEST, argc ? argv[0] : "", "", "no such command; there are mitigate, withdraw, refresh, query, observe, "
 		                  "unobserve, efficacy, config, redirect, peers, peer, pending, watch and decode");
+	for (int i = 1; i < argc; i++)
+		if (!utf8_valid(argv[i], strlen(argv[i])))
+			return reason_set(why, REASON_BAD_REQUEST, "", "", "word %d is not UTF-8", i);
 	out->line = json_object();
 	json_put_string(out->line, "type", c->name);
 	if (parse_words(c, argc, argv, out, why) < 0) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 
 /* jansson's own bound on depth is 2048 levels of recursion, which is more stack than a small router likes. */
 static bool too_deep(const char *text, size_t len)
@@ -152,8 +153,25 @@ void json_put(json_t *object, const char *name, json_t *value)
 
 void json_put_string(json_t *object, const char *name, const char *value)
 {
-	if (value)
-		json_put(object, name, json_string(value));
+	size_t len = value ? strlen(value) : 0;
+	if (!value)
+		return;
+	if (utf8_valid(value, len)) {
+		json_put(object, name, json_stringn_nocheck(value, len));
+		return;
+	}
+	/* Text of somebody else's making, such as a claimed identity: what is no UTF-8 shows as '?', since a line cannot hold it. */
+	char *copy = strdup(value);
+	if (!copy)
+		abort();
+	for (size_t i = 0; i < len;) {
+		size_t n = utf8_char(copy + i, len - i);
+		if (!n)
+			copy[i] = '?';
+		i += n ? n : 1;
+	}
+	json_put(object, name, json_string(copy));
+	free(copy);
 }
 
 void json_put_u64_string(json_t *object, const char *name, uint64_t value)

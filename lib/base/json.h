@@ -25,7 +25,7 @@ int json_get_container(const json_t *object, const char *name, json_type type_of
 
 /* Sets members, taking the new value's reference; a NULL value (out of memory) aborts the program: it is our own line. */
 void json_put(json_t *object, const char *name, json_t *value);
-void json_put_string(json_t *object, const char *name, const char *value);   /* value NULL: nothing is set */
+void json_put_string(json_t *object, const char *name, const char *value);   /* NULL: nothing is set; what is no UTF-8 becomes '?' */
 void json_put_u64_string(json_t *object, const char *name, uint64_t value);  /* RFC 7951, 6.1 */
 void json_put_int(json_t *object, const char *name, int64_t value);
 

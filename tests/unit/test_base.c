@@ -143,6 +143,18 @@ static void test_json(void **state)
 	assert_non_null(strstr(why.text, "deeper"));
 }
 
+/* A claimed identity may be any bytes: a line shows them, and nothing breaks. */
+static void test_json_bad_text(void **state)
+{
+	(void)state;
+	json_t *o = json_object();
+	json_put_string(o, "a", "caf\xc3\xa9 \xff\xd8x\xe2\x82");
+	assert_string_equal(json_string_value(json_object_get(o, "a")), "caf\xc3\xa9 ??x??");
+	json_put_string(o, "a", "");
+	assert_string_equal(json_string_value(json_object_get(o, "a")), "");
+	json_decref(o);
+}
+
 static void test_cli(void **state)
 {
 	(void)state;
@@ -411,7 +423,7 @@ int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_prefix), cmocka_unit_test(test_forbidden), cmocka_unit_test(test_buf), cmocka_unit_test(test_when), cmocka_unit_test(test_json),
+		cmocka_unit_test(test_prefix), cmocka_unit_test(test_forbidden), cmocka_unit_test(test_buf), cmocka_unit_test(test_when), cmocka_unit_test(test_json), cmocka_unit_test(test_json_bad_text),
 		cmocka_unit_test(test_cli), cmocka_unit_test(test_timers), cmocka_unit_test(test_lines), cmocka_unit_test(test_line_out), cmocka_unit_test(test_conf),
 		cmocka_unit_test(test_secret), cmocka_unit_test(test_utf8),
 	};
