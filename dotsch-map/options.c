@@ -123,7 +123,7 @@ static int check(const struct options *o, enum command command, const char *extr
 	case COMMAND_COMPILE:
 		return o->n_nat && o->output && !extra ? 0 : cli_usage_error("compile needs at least one --nat and --output");
 	case COMMAND_LOOKUP:
-		return (tables || o->conntrack) && extra ? 0 : cli_usage_error("lookup needs --nat or --snapshot, and an address");
+		return tables && !o->conntrack && extra ? 0 : cli_usage_error("lookup needs --nat or --snapshot, and an address");
 	default:
 		break;
 	}
