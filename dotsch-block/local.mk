@@ -27,6 +27,7 @@ noinst_LIBRARIES += %D%/libblock.a
 	%D%/role.c %D%/role.h \
 	%D%/route.c %D%/route.h \
 	%D%/rules.c %D%/rules.h \
+	%D%/sets.c %D%/sets.h \
 	%D%/sandbox.c %D%/sandbox.h \
 	%D%/show.c %D%/show.h \
 	%D%/status.c \

@@ -179,6 +179,9 @@ static void describe(const struct entry *e, const struct plan *p, const struct h
 	for (size_t i = 0; p->device && i < n && at > 0 && (size_t)at < cap; i++)
 		if (hosts[i].has_address)
 			at += snprintf(out + at, cap - (size_t)at, " %s", addr_format(&hosts[i].address, text));
+	/* It is shown on terminals, here and by nft. */
+	for (char *c = out; *c; c++)
+		*c = (unsigned char)*c < ' ' || *c == 0x7f || *c == '"' ? '?' : *c;
 }
 
 /* Puts the plan into the kernel, in place of what is there. 0, or -1 with *why. The plan is taken over or freed by its owner. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ranges.h"
+#include "sets.h"
 
 #define IPPROTO_NUMBER_TCP 6
 #define NFPROTO4 2
@@ -22,35 +23,6 @@ char *unit_name(uint32_t id, const char *suffix, char out[NFT_NAME_MAX])
 }
 
 static const char *const gate_suffix[2] = { "_t4", "_t6" }, *const source_suffix[2] = { "_s4", "_s6" }, *const allowed_suffix[2] = { "_a4", "_a6" };
-
-static void prefix_elems(struct nft *n, const char *set, bool add, const struct prefix *v, size_t count, bool interval, uint64_t timeout_ms)
-{
-	nft_elems_begin(n, set, add);
-	for (size_t i = 0; i < count; i++) {
-		unsigned len = v[i].family == 4 ? 4 : 16;
-		uint8_t next[16];
-		nft_elem(n, v[i].addr, len, timeout_ms, NULL);
-		if (interval && prefix_behind(&v[i], next))
-			nft_elem_end(n, next, len);
-	}
-	nft_elems_end(n);
-}
-
-static void add_prefixes(struct nft *n, uint32_t id, const char *suffix, int family, const struct prefix_list *l, bool timeout, uint64_t timeout_ms)
-{
-	char name[NFT_NAME_MAX];
-	struct nft_set_spec spec = { .name = unit_name(id, suffix, name), .key = family ? NFT_KEY_IPV6 : NFT_KEY_IPV4, .interval = !prefixes_all_hosts(l), .timeout = timeout };
-	nft_add_set(n, &spec);
-	prefix_elems(n, name, true, l->v, l->n, spec.interval, timeout_ms);
-}
-
-static bool of_family(const struct prefix_list *l, int family, struct prefix_list *out)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if ((l->v[i].family == 6) == family && prefix_list_add(out, &l->v[i]) < 0)
-			return false;
-	return out->n > 0;
-}
 
 bool rules_bulky(const struct plan *p, int family)
 {
@@ -68,47 +40,7 @@ void rules_add_sources(struct nft *n, uint32_t id, const struct plan *p, int fam
 		spec.size = 0;
 	if (set)
 		nft_add_set(n, &spec);
-	prefix_elems(n, name, true, l->v + from, count, spec.interval, 0);
-}
-
-static void add_ranges(struct nft *n, uint32_t id, const char *suffix, const struct range_list *l)
-{
-	char name[NFT_NAME_MAX];
-	if (l->n < 2)
-		return;
-	struct nft_set_spec spec = { .name = unit_name(id, suffix, name), .key = NFT_KEY_PORT, .interval = true };
-	nft_add_set(n, &spec);
-	nft_elems_begin(n, name, true);
-	for (size_t i = 0; i < l->n; i++) {
-		uint16_t lower = htons(l->v[i].lower), behind = htons((uint16_t)(l->v[i].upper + 1));
-		nft_elem(n, &lower, 2, 0, NULL);
-		if (l->v[i].upper < UINT16_MAX)
-			nft_elem_end(n, &behind, 2);
-	}
-	nft_elems_end(n);
-}
-
-/* ICMP types as the two bytes type and code, so that a range of them is one of the kernel's intervals. */
-static struct range_list types_as_ranges(const struct range_list *types, struct range v[], size_t cap)
-{
-	struct range_list l = { v, types->n < cap ? types->n : cap };
-	for (size_t i = 0; i < l.n; i++)
-		v[i] = (struct range){ (uint16_t)((types->v[i].lower & 0xff) << 8), (uint16_t)((types->v[i].upper & 0xff) << 8 | 0xff) };
-	return l;
-}
-
-static void add_bytes(struct nft *n, uint32_t id, const char *suffix, enum nft_key key, const uint8_t *v, size_t count)
-{
-	char name[NFT_NAME_MAX];
-	unsigned len = nft_key_len(key);
-	if (count < 1 || (key == NFT_KEY_PROTOCOL && count < 2))
-		return;
-	struct nft_set_spec spec = { .name = unit_name(id, suffix, name), .key = key };
-	nft_add_set(n, &spec);
-	nft_elems_begin(n, name, true);
-	for (size_t i = 0; i < count; i++)
-		nft_elem(n, v + i * len, len, 0, NULL);
-	nft_elems_end(n);
+	sets_elems(n, name, true, l->v + from, count, spec.interval, 0);
 }
 
 static void test_protocols(struct nft *n, uint32_t id, const char *suffix, const struct protocol_list *l)
@@ -168,7 +100,7 @@ static void test_source(struct nft *n, uint32_t id, const struct plan *p, const 
 static void test_shape(struct nft *n, uint32_t id, const struct plan *p, const struct plan_rule *r)
 {
 	struct range v[256];
-	struct range_list types = types_as_ranges(&p->types, v, 256);
+	struct range_list types = sets_types(&p->types, v, 256);
 	switch (r->shape) {
 	case SHAPE_ANY:
 		break;
@@ -289,10 +221,10 @@ static void add_exceptions(struct nft *n, uint32_t id, const struct plan *p)
 	}
 	for (int f = 0; f < 2; f++) {
 		struct prefix_list l = { 0 };
-		if (of_family(&p->allowed, f, &l)) {
+		if (sets_of_family(&p->allowed, f, &l)) {
 			uint8_t family = f ? NFPROTO6 : NFPROTO4;
 			prefixes_merge(&l);
-			add_prefixes(n, id, allowed_suffix[f], f, &l, false, 0);
+			sets_add_prefixes(n, id, allowed_suffix[f], f, &l, false, 0);
 			nft_rule_begin(n, name);
 			nft_load_meta(n, NFT_LOAD_NFPROTO);
 			nft_cmp(n, true, &family, 1);
@@ -324,22 +256,22 @@ void rules_add(struct nft *n, uint32_t id, const struct plan *p, const struct ma
 	char name[NFT_NAME_MAX], summary[NFT_COMMENT_MAX + 1];
 	uint8_t userdata[256];
 	struct range v[256];
-	struct range_list types = types_as_ranges(&p->types, v, 256);
+	struct range_list types = sets_types(&p->types, v, 256);
 	nft_add_counter(n, unit_name(id, "", name), packets, bytes, userdata, mark_write(mark, comment, userdata, sizeof userdata));
 	for (int f = 0; f < 2; f++) {
 		if (!family_in_use(p, f))
 			continue;
-		add_prefixes(n, id, gate_suffix[f], f, &p->target[f], true, timeout_ms);
+		sets_add_prefixes(n, id, gate_suffix[f], f, &p->target[f], true, timeout_ms);
 		if (uses(p, f, false) && !p->any_source && !rules_bulky(p, f))
 			rules_add_sources(n, id, p, f, true, 0, p->source[f].n);
 	}
 	if (uses(p, -1, true))
-		add_bytes(n, id, "_mac", NFT_KEY_ETHER, p->mac[0], p->n_mac);
-	add_bytes(n, id, "_pp", NFT_KEY_PROTOCOL, p->ported.v, p->ported.n);
-	add_bytes(n, id, "_pl", NFT_KEY_PROTOCOL, p->plain.v, p->plain.n);
-	add_ranges(n, id, "_sp", &p->source_port);
-	add_ranges(n, id, "_dp", &p->target_port);
-	add_ranges(n, id, "_it", &types);
+		sets_add_bytes(n, id, "_mac", NFT_KEY_ETHER, p->mac[0], p->n_mac);
+	sets_add_bytes(n, id, "_pp", NFT_KEY_PROTOCOL, p->ported.v, p->ported.n);
+	sets_add_bytes(n, id, "_pl", NFT_KEY_PROTOCOL, p->plain.v, p->plain.n);
+	sets_add_ranges(n, id, "_sp", &p->source_port);
+	sets_add_ranges(n, id, "_dp", &p->target_port);
+	sets_add_ranges(n, id, "_it", &types);
 	nft_add_chain(n, name, plan_summary(p, summary, sizeof summary));
 	if (p->action.verb == VERB_QUARANTINE)
 		add_exceptions(n, id, p);
@@ -365,7 +297,7 @@ void rules_delete(struct nft *n, uint32_t id, const struct plan *p)
 			del_set(n, id, gate_suffix[f]);
 		if (uses(p, f, false) && !p->any_source)
 			del_set(n, id, source_suffix[f]);
-		if (p->action.verb == VERB_QUARANTINE && of_family(&p->allowed, f, &l))
+		if (p->action.verb == VERB_QUARANTINE && sets_of_family(&p->allowed, f, &l))
 			del_set(n, id, allowed_suffix[f]);
 		prefix_list_free(&l);
 	}
@@ -394,9 +326,9 @@ void rules_renew(struct nft *n, uint32_t id, const struct plan *p, uint64_t time
 		bool interval = !prefixes_all_hosts(l);
 		unit_name(id, gate_suffix[f], name);
 		/* Deleting what has run out would fail the batch, and adding what is there keeps its old timeout on some kernels. */
-		prefix_elems(n, name, true, l->v, l->n, interval, timeout_ms);
-		prefix_elems(n, name, false, l->v, l->n, interval, 0);
-		prefix_elems(n, name, true, l->v, l->n, interval, timeout_ms);
+		sets_elems(n, name, true, l->v, l->n, interval, timeout_ms);
+		sets_elems(n, name, false, l->v, l->n, interval, 0);
+		sets_elems(n, name, true, l->v, l->n, interval, timeout_ms);
 	}
 }
 
@@ -460,7 +392,7 @@ void rules_source(struct nft *n, uint32_t id, const struct prefix *source, bool 
 {
 	char name[NFT_NAME_MAX];
 	unit_name(id, source_suffix[source->family == 6], name);
-	prefix_elems(n, name, add, source, 1, false, 0);
+	sets_elems(n, name, add, source, 1, false, 0);
 }
 
 bool rules_have_sources(const struct plan *p, int family)
