@@ -1,5 +1,5 @@
 # Demo, quickstart, the first run, and integrations.
-EXTRA_DIST += contrib/quickstart contrib/demo/run
+EXTRA_DIST += .ci/run .shellcheckrc contrib/quickstart contrib/demo/run
 # Scripts to run and to read, beside the documents.
 examplesdir = $(docdir)/examples
 dist_examples_SCRIPTS = contrib/setup-provider contrib/setup-router

@@ -50,4 +50,5 @@ is "$failed" 0 "${LABS:-5} labs in a row"
 grep -h '^mnt:' "$work/a" "$work/b" "$work/c" "$work/row" >"$work/labs"
 wait_for 5 gone
 ok $? 'no process of any of them is left behind'
+[ "$tap_failed" -eq 0 ] || sed 's/^/# /' "$work/a"
 done_testing
