@@ -16,6 +16,7 @@
 #define ATTEMPT_DELAY_MS 250
 #define ATTEMPT_DELAY_ATTACK_MS 100  /* RFC 9132, 4.3 */
 #define RETRY_MIN_S 60
+#define FIRST_RETRY_S 1              /* before there has been a session: whoever of the two starts first waits for the other */
 #define AFTER_CLOSE_MS 10000         /* a provider that restarts is not called by all its routers in the same moment */
 #define REDIRECT_AFTER_MS 200        /* for the answer to a redirection to arrive before the session ends */
 #define RETURN_RETRY_MS 10000        /* while the return waits for the end of an attack */
@@ -30,6 +31,7 @@ struct provider {
 	bool mitigating;                     /* which set its heartbeats follow */
 	int64_t parallel_at;                 /* last attempt beside a silent session */
 	int64_t up_at;
+	bool met;                            /* there has been a session since the start */
 	struct loop_timer repeat;
 	struct loop_timer again;             /* dials after an orderly close */
 	/* Elsewhere (RFC 9066, 5.2.2): where to, since when, and when it is over. */
@@ -199,6 +201,7 @@ static void on_established(void *arg, struct channel *c)
 		return;
 	}
 	p->session = s;
+	p->met = true;
 	p->up_at = loop_now(server_loop(p->server));
 	p->parallel_at = p->up_at - PARALLEL_MIN_MS;
 	/* Not negotiated again: the defaults (RFC 9132, 4.5). */
@@ -272,6 +275,7 @@ static struct dial *dial_of(struct provider *p, struct tls_bundle *bundle)
 		.attempt_delay_ms = p->mitigating ? ATTEMPT_DELAY_ATTACK_MS : ATTEMPT_DELAY_MS,
 		.retry_s = p->config->retry_s,
 		.retry_min_s = RETRY_MIN_S,
+		.first_retry_s = p->met ? 0 : FIRST_RETRY_S,
 	};
 
 	return dial_new(server_loop(p->server), &d, &ops, p);

@@ -1,7 +1,7 @@
 # Tests of link.
 
 # The transport: TLS, DTLS, dialling and listening.
-TRANSPORT_TESTS = tests/unit/test_transport tests/unit/test_tls tests/unit/test_dial_names tests/fuzz/fuzz_dtls
+TRANSPORT_TESTS = tests/unit/test_transport tests/unit/test_tls tests/unit/test_dial_names tests/unit/test_dial_pace tests/fuzz/fuzz_dtls
 check_PROGRAMS += $(TRANSPORT_TESTS)
 TESTS += $(TRANSPORT_TESTS)
 tests_unit_test_transport_SOURCES = tests/unit/test_transport.c tests/unit/transport.c tests/unit/transport.h
@@ -13,6 +13,10 @@ tests_unit_test_tls_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_dial_names_SOURCES = tests/unit/test_dial_names.c tests/unit/transport.c tests/unit/transport.h
 tests_unit_test_dial_names_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_dial_names_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_dial_pace_SOURCES = tests/unit/test_dial_pace.c tests/unit/transport.c tests/unit/transport.h
+tests_unit_test_dial_pace_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_dial_pace_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=when_boot_ms
+tests_unit_test_dial_pace_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_fuzz_fuzz_dtls_SOURCES = tests/fuzz/fuzz_dtls.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_dtls_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_dtls_LDADD = $(LINK_LIBS) $(BASE_LIBS)

@@ -45,6 +45,7 @@ struct dial {
 	struct resolving *resolving;     /* by host */
 	size_t n_resolving;              /* still without their last answer */
 	int64_t quick;                   /* when dial_again last started a round at once */
+	unsigned first_s;                /* the next pause while there has been no session; 0 = there has been one */
 	char why[WHY_MAX];
 };
 
@@ -100,6 +101,7 @@ static void attempt_up(void *arg, struct channel *c)
 	stop_attempts(d);
 	loop_timer_stop(d->loop, &d->timer);
 	d->state = DIAL_IDLE;
+	d->first_s = 0;
 	d->ops.established(d->arg, c);   /* may free the dialler */
 }
 
@@ -155,13 +157,24 @@ static int rank(const struct destination *to, int64_t now)
 	return 1 + (to->transport == TRANSPORT_TCP) * 2 + (to->address.ss_family != AF_INET6);
 }
 
-static void round_failed(struct dial *d)
+/* In ms. A thousand routers must not come back in step. */
+static int64_t pause_before_round(struct dial *d)
 {
-	unsigned base = d->config.retry_s > d->config.retry_min_s ? d->config.retry_s : d->config.retry_min_s;
+	unsigned base = d->config.retry_s > d->config.retry_min_s ? d->config.retry_s : d->config.retry_min_s, first = d->first_s;
 	uint32_t random;
 	tls_random(&random, sizeof random);
-	/* Only ever later: the minimum is a MUST (RFC 9132, 4.7), and a thousand routers must not come back in step. */
-	int64_t ms = (int64_t)base * 1000 + (int64_t)(random % (base * 100 + 1));
+	/* Nothing was lost that could be re-established too soon: whoever starts first waits for the other. */
+	if (first && first < base) {
+		d->first_s = first * 2;
+		return (int64_t)first * 500 + (int64_t)(random % (first * 1000));
+	}
+	/* Only ever later: the minimum is a MUST (RFC 9132, 4.7). */
+	return (int64_t)base * 1000 + (int64_t)(random % (base * 100 + 1));
+}
+
+static void round_failed(struct dial *d)
+{
+	int64_t ms = pause_before_round(d);
 	d->state = DIAL_WAIT;
 	loop_timer_set(d->loop, &d->timer, ms);
 	if (!d->why[0])
@@ -325,6 +338,7 @@ struct dial *dial_new(struct loop *l, const struct dial_config *config, const st
 		return NULL;
 	}
 	d->quick = INT64_MIN / 2;
+	d->first_s = config->first_retry_s;
 	start_round(d);
 	return d;
 }

@@ -15,6 +15,8 @@ struct dial_config {
 	struct tls_bundle *bundle;           /* referenced */
 	unsigned attempt_delay_ms;           /* 250, and 100 during an attack */
 	unsigned retry_s, retry_min_s;       /* 300 SHOULD, 60 MUST; the first new attempt after a loss comes at once */
+	/* Until the first session, which is no re-establishment: rounds about this, twice, four times … it apart, up to retry_s. 0 = retry_s at once. */
+	unsigned first_retry_s;
 };
 
 struct dial_ops {

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* When a dialler tries again: real sockets under a clock that runs, and jumps when the test says so. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "transport.h"
+
+#define RETRY_S 300
+#define FIRST_RETRY_S 1
+
+int64_t __real_when_boot_ms(void);
+int64_t __wrap_when_boot_ms(void);
+
+static struct rig r;
+static int64_t jumped;
+static unsigned next_s;
+
+int64_t __wrap_when_boot_ms(void)
+{
+	return __real_when_boot_ms() + jumped;
+}
+
+static void message(void *arg, const uint8_t *data, size_t len)
+{
+	(void)arg;
+	(void)data;
+	(void)len;
+}
+
+static void closed(void *arg, const char *why, bool orderly)
+{
+	struct end *e = arg;
+	(void)why;
+	(void)orderly;
+	e->channel = NULL;
+	e->downs++;
+}
+
+static void up(void *arg, struct channel *c)
+{
+	static const struct channel_ops ops = { message, closed };
+	(void)arg;
+	channel_own(c, &ops, &r.router);
+	r.router.channel = c;
+	r.router.ups++;
+}
+
+static void failed(void *arg, const char *why, unsigned seconds)
+{
+	(void)arg;
+	(void)why;
+	next_s = seconds;
+	r.failed++;
+}
+
+static void call(unsigned first_retry_s)
+{
+	static const struct dial_ops ops = { up, failed };
+	static const char *const host = "127.0.0.1";
+	rig_init(&r);
+	r.client = rig_psk_client("cpe-0001", test_key, sizeof test_key);
+	struct dial_config config = { .hosts = &host, .n_hosts = 1, .port = r.port, .tcp = true, .bundle = r.client, .attempt_delay_ms = 250, .retry_s = RETRY_S,
+		.retry_min_s = 60, .first_retry_s = first_retry_s };
+	r.dial = dial_new(r.loop, &config, &ops, &r);
+	assert_non_null(r.dial);
+	assert_true(rig_until(&r, &r.failed, 1));
+}
+
+/* 9132-4.7 is about sessions that were lost: until there has been one, a router that was started first does not wait for minutes. */
+static void test_first_session_soon(void **state)
+{
+	(void)state;
+	call(FIRST_RETRY_S);
+	for (unsigned pause = FIRST_RETRY_S, n = 1; pause < RETRY_S; pause *= 2, n++) {
+		assert_in_range(next_s, pause / 2, pause + pause / 2 + 1);
+		jumped += next_s * 1000;
+		assert_true(rig_until(&r, &r.failed, n + 1));
+	}
+	assert_in_range(next_s, RETRY_S, RETRY_S + RETRY_S / 10 + 1);
+	jumped += next_s * 1000;
+	rig_listen(&r, "127.0.0.1", false, true);
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	rig_done(&r);
+}
+
+/* From the first session on: at once, and then not before `retry`. */
+static void test_after_a_loss(void **state)
+{
+	(void)state;
+	call(FIRST_RETRY_S);
+	rig_listen(&r, "127.0.0.1", false, true);
+	jumped += next_s * 1000;
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	channel_close(r.provider.channel, true);
+	r.provider.channel = NULL;
+	listen_free(r.listen);
+	r.listen = NULL;
+	assert_true(rig_until(&r, &r.router.downs, 1));
+	dial_again(r.dial);
+	assert_true(rig_until(&r, &r.failed, 2));
+	assert_in_range(next_s, RETRY_S, RETRY_S + RETRY_S / 10 + 1);
+	jumped += (RETRY_S - 1) * 1000;
+	rig_run(&r, 100);
+	assert_int_equal(r.failed, 2);
+	rig_done(&r);
+}
+
+static void test_without_it(void **state)
+{
+	(void)state;
+	call(0);
+	assert_in_range(next_s, RETRY_S, RETRY_S + RETRY_S / 10 + 1);
+	rig_done(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_first_session_soon),
+		cmocka_unit_test(test_after_a_loss),
+		cmocka_unit_test(test_without_it),
+	};
+	return cmocka_run_group_tests_name("dial_pace", tests, NULL, NULL);
+}
