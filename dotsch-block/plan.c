@@ -209,7 +209,7 @@ static bool choose(const struct plan_input *in, const struct plan_policy *policy
 		return not_enforced(p, PLAN_HELD, "ambiguous", "%zu inside hosts match and the request does not tell them apart (%s)", in->n_hosts, in->certainty), false;
 	p->device = in->n_hosts > 0;
 	if (in->has_hosts && !p->device && !in->m->source_port.n)
-		return not_enforced(p, PLAN_REFUSED, "unresolved", "no inside host was found, and without a source port a rule would hit others as well"), false;
+		return not_enforced(p, PLAN_HELD, "unresolved", "no inside host was found, and without a source port a rule would hit others as well"), false;
 	if (in->has_hosts && !p->device && p->action.verb == VERB_REJECT)
 		p->action.verb = VERB_DROP;   /* the kernel cannot reject behind the translation */
 	p->hook = p->device ? policy->device_hook : in->has_hosts ? HOOK_POSTROUTING : policy->hook;

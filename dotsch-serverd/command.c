@@ -27,11 +27,11 @@ struct command {
 	size_t n_found;
 };
 
-static const char *state_of(const struct life *l)
+static const char *state_of(const struct record *r)
 {
-	switch (l->phase) {
+	switch (r->life.phase) {
 	case PHASE_ACTIVE:
-		return l->pending ? "pending" : "active";
+		return r->life.pending ? "pending" : r->held ? "held" : "active";
 	case PHASE_TERMINATING:
 		return "terminating";
 	case PHASE_REJECTED:
@@ -50,7 +50,7 @@ json_t *command_describe(const struct record *r, int64_t now)
 	json_put_string(line, "peer", r->client->provider);
 	json_put_string(line, "cuid", r->client->cuid);
 	json_put_int(line, "mid", r->m.mid);
-	json_put_string(line, "state", state_of(&r->life));
+	json_put_string(line, "state", state_of(r));
 	if (r->note[0] != '\0')
 		json_put_string(line, "note", r->note);
 	if (r->hosts != NULL)
@@ -79,7 +79,7 @@ static void show_one(void *arg, struct record *r)
 {
 	struct command *c = arg;
 
-	if (r->life.phase != PHASE_ENDED && meant(c, r) && (!c->pending_only || (r->life.pending && r->life.phase == PHASE_ACTIVE)))
+	if (r->life.phase != PHASE_ENDED && meant(c, r) && (!c->pending_only || ((r->life.pending || r->held) && r->life.phase == PHASE_ACTIVE)))
 		say(c, command_describe(r, server_moment(c->server).now));
 }
 

@@ -53,6 +53,14 @@ static void take_counters(struct record *r, const struct envelope *e)
 		}
 }
 
+/* Not enforced because the device is not known for certain. Everything else that the enforcing side says ends that. */
+static void take_held(struct record *r, const struct envelope *e)
+{
+	const char *cause = json_string_value(json_object_get(e->json, "cause"));
+
+	r->held = json_is_false(json_object_get(e->json, "enforced")) && cause != NULL && (strcmp(cause, "ambiguous") == 0 || strcmp(cause, "unresolved") == 0);
+}
+
 static void take_report(struct record *r, enum dots_status s, const char *reason, struct outcome *o)
 {
 	if (reason != NULL)
@@ -78,6 +86,7 @@ static int status(struct core *core, const struct envelope *e, struct moment at,
 		return why->text[0] == '\0' ? 0 : -1;
 	if (!life_live(&r->life))
 		return 0;
+	take_held(r, e);
 	take_hosts(r, e, o);
 	take_counters(r, e);
 	if (label != NULL && strcmp(label, "refused") == 0) {

@@ -51,6 +51,7 @@ struct record {
 	uint64_t counters[COUNTERS];
 	json_t *hosts;               /* the device, for the owner's eyes only (CH-47); NULL = not known */
 	char certainty[16];
+	bool held;                   /* the enforcing side cannot tell which device it is: the owner may name it (design rules 6 and 8) */
 	char note[200];              /* why it was refused or cannot be enforced, for the owner */
 };
 

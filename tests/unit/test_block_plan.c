@@ -95,7 +95,7 @@ static void external_tuple_exactly(void **state)
 	expect_empty_hosts(SCOPE("\"203.0.113.9/32\"", "\"100.64.8.21/32\"", "\"target-protocol\":[1]," SPORT),
 	    "refused invalid: no packet can match: targets and sources are of different families, or the protocols do not fit\n");
 	expect_empty_hosts(SCOPE("\"203.0.113.9/32\"", "\"100.64.8.21/32\"", UDP),
-	    "refused unresolved: no inside host was found, and without a source port a rule would hit others as well\n");
+	    "held unresolved: no inside host was found, and without a source port a rule would hit others as well\n");
 }
 
 static void uncertain_is_not_enforced(void **state)

@@ -147,6 +147,28 @@ static void consent_ask_CH_29_CH_30(void **state)
 	assert_int_equal(status_of(f, 7), STATUS_MITIGATED);
 }
 
+/* Which device it is cannot be told: nothing is blocked, nothing is refused, and the owner may name it (design rules 6 and 8). */
+static void held_until_the_owner_names_the_device(void **state)
+{
+	struct fixture *f = *state;
+	struct record *r;
+
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	r = ledger_find(&f->core.ledger, "isp", CUID, 7);
+	assert_non_null(r);
+	assert_string_equal(feed(f, "{\"type\":\"status\"," WHO "7,\"status\":\"attack-mitigation-in-progress\",\"enforced\":false,\"cause\":\"ambiguous\",\"reason\":\"2 hosts\","
+	    "\"hosts\":[{\"address\":\"192.168.1.2\"},{\"address\":\"192.168.1.3\"}],\"certainty\":\"ambiguous\"}"), "");
+	assert_true(r->held);
+	assert_int_equal(r->life.phase, PHASE_ACTIVE);
+	assert_string_equal(feed(f, "{\"type\":\"decision\"," WHO "7,\"decision\":\"accept\",\"host\":\"192.168.1.3\"}"), "");
+	assert_int_equal(json_array_size(r->hosts), 1);
+	assert_string_equal(r->certainty, "exact");
+	assert_string_equal(feed(f, "{\"type\":\"status\"," WHO "7,\"status\":\"attack-successfully-mitigated\"}"), "");
+	assert_false(r->held);
+	assert_string_equal(feed(f, "{\"type\":\"status\"," WHO "7,\"status\":\"attack-mitigation-in-progress\",\"enforced\":false,\"cause\":\"pending\"}"), "");
+	assert_false(r->held);
+}
+
 static void decision_reject_CH_32(void **state)
 {
 	struct fixture *f = *state;
@@ -344,7 +366,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(status_and_counters), TEST(hosts_stay_here_CH_47), TEST(refused_becomes_cause_4), TEST(status_lines_that_do_not_fit), TEST(own_types_are_dropped),
-		TEST(sync_names_every_live_mitigation), TEST(consent_ask_CH_29_CH_30), TEST(decision_reject_CH_32), TEST(decision_errors),
+		TEST(sync_names_every_live_mitigation), TEST(consent_ask_CH_29_CH_30), TEST(held_until_the_owner_names_the_device), TEST(decision_reject_CH_32), TEST(decision_errors),
 		TEST(unanswered_question_times_out_by_policy), TEST(never_auto), TEST(config_get_tells_values_and_bounds_CH_09), TEST(config_put_and_delete),
 		TEST(redirection_is_read), TEST(redirection_that_cannot_be_followed_is_4_00),
 	};
