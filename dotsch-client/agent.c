@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "callhome.h"
@@ -38,10 +40,13 @@ static int peer_lookup(void *arg, struct identity *id)
 	return 0;
 }
 
-static struct tls_bundle *make_bundle(struct agent *a, const struct config *config, struct reason *why)
+/* check: nothing is written, so a ticket key that a start would make is left out. */
+static struct tls_bundle *make_bundle(struct agent *a, const struct config *config, bool check, struct reason *why)
 {
 	struct tls_config tls;
 	config_tls(config, &tls);
+	if (check && tls.ticket_key_file && access(tls.ticket_key_file, F_OK) < 0 && errno == ENOENT)
+		tls.ticket_key_file = NULL;
 	tls.psk_lookup = psk_lookup;
 	tls.peer_lookup = peer_lookup;
 	tls.arg = a;
@@ -74,9 +79,11 @@ int agent_open(struct agent *a, struct loop *l, const char *config_path, bool ch
 	a->requests = requests_new();
 	if (!a->peers || !a->requests)
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
-	if (peers_load(a->peers, a->config.peers_file, why) < 0 || !(a->bundle = make_bundle(a, &a->config, why)) ||
+	if (peers_load(a->peers, a->config.peers_file, why) < 0 || !(a->bundle = make_bundle(a, &a->config, check, why)) ||
 	    !(a->state = state_open(l, check ? NULL : a->config.state, why)))
 		return -1;
+	if (check)
+		return 0;
 	choose_cuid(a);
 	return ledger_load(a, why);
 }
@@ -138,7 +145,7 @@ void agent_reload(struct agent *a)
 	struct tls_bundle *bundle = NULL;
 	struct peers *fresh = peers_new();
 	bool ok = config_load(a->config_path, &config, &why) == 0 && fresh && peers_load(fresh, config.peers_file, &why) == 0 &&
-	          (bundle = make_bundle(a, &config, &why));
+	          (bundle = make_bundle(a, &config, false, &why));
 	if (!ok) {
 		log_error("reload: %s; everything stays as it was", reason_format(&why, text, sizeof text));
 		console_tell_all(a, NULL, envelope_error(&why, NULL));

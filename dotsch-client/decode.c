@@ -241,7 +241,7 @@ int decode_main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	} else if (!from_stdin) {
-		cli_usage_error("decode: %s is not hexadecimal", argv[0]);
+		cli_usage_error("decode: '%s' is not hexadecimal", argv[0]);
 		buf_free(&in);
 		return EXIT_USAGE;
 	}

@@ -110,7 +110,8 @@ int ledger_load(struct agent *a, struct reason *why)
 {
 	if (state_load(a->state, load_one, a, why) < 0)
 		return -1;
-	if (requests_count(a->requests))
-		log_info("state: %zu requests taken up again", requests_count(a->requests));
+	size_t n = requests_count(a->requests);
+	if (n)
+		log_info("state: %zu request%s taken up again", n, n == 1 ? "" : "s");
 	return 0;
 }

@@ -133,7 +133,8 @@ static int run_agent(const struct options *o, char *command)
 		status = trouble(&why);
 	} else if (o->check) {
 		conf_print(r.agent.config.conf, stdout);
-		printf("# %zu peers; cuid %s\n", peers_count(r.agent.peers), r.agent.cuid);
+		size_t n = peers_count(r.agent.peers);
+		printf("# %zu peer%s; cuid %s\n", n, n == 1 ? "" : "s", r.agent.config.cuid ? r.agent.config.cuid : "from the state, or chosen at the first start");
 		status = EXIT_DONE;
 	} else {
 		status = serve(&r, o, command);

@@ -184,11 +184,11 @@ int keep_load(struct store *s, struct core *core, struct moment at, struct reaso
 	if (store_read(s, LOAD, NULL, 0, load_row, &l, why) != 0)
 		return -1;
 	if (l.bad > 0)
-		log_error("state: %u mitigations could not be read and are left out", l.bad);
+		log_error("state: %u mitigation%s could not be read, and left out", l.bad, l.bad == 1 ? "" : "s");
 	if (l.over > 0)
-		log_warning("state: %u mitigations of providers that are no longer configured are left out", l.over);
+		log_warning("state: %u mitigation%s of providers that are no longer configured left out", l.over, l.over == 1 ? "" : "s");
 	if (l.kept > 0)
-		log_info("state: %u mitigations taken up again", l.kept);
+		log_info("state: %u mitigation%s taken up again", l.kept, l.kept == 1 ? "" : "s");
 	return 0;
 }
 

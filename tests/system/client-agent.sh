@@ -58,6 +58,14 @@ agent() {
 has_blocked() { printf '{"type":"status","peer":"isp","cuid":"%s","mid":%s,"status":"attack-successfully-mitigated","ietf-dots-signal-channel:mitigation-scope":{"scope":[{"mid":%s,"pkts-dropped":"42"}]}}\n' "$cuid" "$1" "$1" >r1.in; }
 newest_mid() { tail -n 1 r1.out | sed -n 's/.*"mid":\([0-9]*\).*/\1/p'; }
 
+before=$(ls)
+like "$($client -n -c client.conf 2>&1)" '^# 2 peers; cuid from the state' '-n says what the peers file holds'
+head -n 1 peers.jsonl >one.jsonl
+sed 's/peers[.]jsonl/one.jsonl/' client.conf >one.conf
+like "$($client -n -c one.conf 2>&1)" '# 1 peer;' 'one peer is no "peers"'
+rm one.jsonl one.conf
+is "$(ls)" "$before" '-n makes neither state nor ticket key'
+
 agent
 ok $? 'the agent tells that it listens'
 cuid=$(sed -n 's/.*"cuid":"\([^"]*\)".*/\1/p' client.out | head -n 1)
