@@ -314,33 +314,78 @@ static void timer_due(void *arg)
 		next_attempt(d);
 }
 
+static void free_hosts(struct dial *d)
+{
+	for (size_t i = 0; d->hosts && i < d->config.n_hosts; i++)
+		free(d->hosts[i]);
+	free(d->hosts);
+	free(d->resolving);
+}
+
+/* Out of memory: false, and d is as it was. */
+static bool take_config(struct dial *d, const struct dial_config *config)
+{
+	struct dial new = { .config = *config };
+	new.hosts = calloc(config->n_hosts + 1, sizeof *new.hosts);
+	new.resolving = calloc(config->n_hosts + 1, sizeof *new.resolving);
+	bool ok = new.hosts && new.resolving;
+	for (size_t i = 0; ok && i < config->n_hosts; i++) {
+		ok = (new.hosts[i] = strdup(config->hosts[i])) != NULL;
+		new.resolving[i] = (struct resolving){ .dial = d, .host = new.hosts[i] };
+	}
+	if (!ok) {
+		free_hosts(&new);
+		return false;
+	}
+	tls_bundle_ref(config->bundle);
+	tls_bundle_unref(d->config.bundle);
+	free_hosts(d);
+	d->config = *config;
+	d->config.hosts = NULL;
+	d->hosts = new.hosts;
+	d->resolving = new.resolving;
+	return true;
+}
+
+static void forget_destinations(struct dial *d)
+{
+	for (size_t i = 0; i < d->n_destinations; i++) {
+		tls_ticket_unref(d->destinations[i]->ticket);
+		free(d->destinations[i]);
+	}
+	d->n_destinations = 0;
+}
+
 struct dial *dial_new(struct loop *l, const struct dial_config *config, const struct dial_ops *ops, void *arg)
 {
 	struct dial *d = calloc(1, sizeof *d);
-	if (!d)
+	if (!d || !take_config(d, config)) {
+		free(d);
 		return NULL;
+	}
 	d->loop = l;
-	d->config = *config;
-	d->config.bundle = tls_bundle_ref(config->bundle);
 	d->ops = *ops;
 	d->arg = arg;
 	loop_timer_init(&d->timer, timer_due, d);
-	d->hosts = calloc(config->n_hosts + 1, sizeof *d->hosts);
-	d->resolving = calloc(config->n_hosts + 1, sizeof *d->resolving);
-	bool ok = d->hosts && d->resolving;
-	for (size_t i = 0; ok && i < config->n_hosts; i++) {
-		ok = (d->hosts[i] = strdup(config->hosts[i])) != NULL;
-		d->resolving[i] = (struct resolving){ .dial = d, .host = d->hosts[i] };
-	}
-	d->config.hosts = NULL;
-	if (!ok) {
-		dial_free(d);
-		return NULL;
-	}
 	d->quick = INT64_MIN / 2;
 	d->first_s = config->first_retry_s;
 	start_round(d);
 	return d;
+}
+
+bool dial_change(struct dial *d, const struct dial_config *config)
+{
+	bool first = d->first_s != 0;
+	stop_attempts(d);
+	bool ok = take_config(d, config);
+	if (ok)
+		forget_destinations(d);
+	if (ok && first)
+		d->first_s = config->first_retry_s;
+	/* A pause after a loss is not cut short (RFC 9132, 4.7). */
+	if (d->state == DIAL_ROUND || (ok && first && d->state == DIAL_WAIT))
+		start_round(d);
+	return ok;
 }
 
 void dial_again(struct dial *d)
@@ -362,17 +407,10 @@ void dial_free(struct dial *d)
 {
 	if (!d)
 		return;
-	if (d->resolving)
-		stop_attempts(d);
+	stop_attempts(d);
 	loop_timer_stop(d->loop, &d->timer);
-	for (size_t i = 0; i < d->n_destinations; i++) {
-		tls_ticket_unref(d->destinations[i]->ticket);
-		free(d->destinations[i]);
-	}
-	for (size_t i = 0; d->hosts && i < d->config.n_hosts; i++)
-		free(d->hosts[i]);
-	free(d->hosts);
-	free(d->resolving);
+	forget_destinations(d);
+	free_hosts(d);
 	tls_bundle_unref(d->config.bundle);
 	free(d);
 }

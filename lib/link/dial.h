@@ -30,6 +30,9 @@ struct dial;
 struct dial *dial_new(struct loop *l, const struct dial_config *config, const struct dial_ops *ops, void *arg);
 /* The channel is over (or has been silent): dial again, by resumption if a ticket is there. parallel: keep the old session meanwhile. */
 void dial_again(struct dial *d);
+/* Another configuration, from the next round on: a round under way begins anew, and so does a pause before the first session; established channels stay.
+   Tickets are forgotten: they would resume what the old credentials have allowed. False: out of memory, and nothing has changed. */
+bool dial_change(struct dial *d, const struct dial_config *config);
 void dial_free(struct dial *d);      /* stops attempts; established channels stay their owner's; NULL allowed */
 
 #endif

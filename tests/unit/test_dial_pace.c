@@ -109,6 +109,45 @@ static void test_after_a_loss(void **state)
 	rig_done(&r);
 }
 
+/* Another address is called at once while there has been no session, and a session that stands is left alone. */
+static void test_changed_configuration(void **state)
+{
+	(void)state;
+	static const char *const nobody = "127.0.0.9", *const host = "127.0.0.1";
+	call(FIRST_RETRY_S);
+	jumped += next_s * 1000;
+	assert_true(rig_until(&r, &r.failed, 2));
+	rig_listen(&r, host, false, true);
+	struct dial_config config = { .hosts = &nobody, .n_hosts = 1, .port = r.port, .tcp = true, .bundle = r.client, .attempt_delay_ms = 250, .retry_s = RETRY_S,
+		.retry_min_s = 60, .first_retry_s = 200 };
+	assert_true(dial_change(r.dial, &config));
+	assert_true(rig_until(&r, &r.failed, 3));
+	assert_in_range(next_s, 100, 301);
+	config.hosts = &host;
+	assert_true(dial_change(r.dial, &config));
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	config.hosts = &nobody;
+	assert_true(dial_change(r.dial, &config));
+	rig_run(&r, 50);
+	assert_int_equal(r.router.downs, 0);
+	assert_int_equal(r.failed, 3);
+	channel_close(r.provider.channel, true);
+	r.provider.channel = NULL;
+	assert_true(rig_until(&r, &r.router.downs, 1));
+	dial_again(r.dial);
+	assert_true(rig_until(&r, &r.failed, 4));
+	assert_in_range(next_s, RETRY_S, RETRY_S + RETRY_S / 10 + 1);
+	/* A pause after a loss is not cut short. */
+	config.hosts = &host;
+	assert_true(dial_change(r.dial, &config));
+	rig_run(&r, 50);
+	assert_int_equal(r.router.ups, 1);
+	jumped += next_s * 1000;
+	assert_true(rig_until(&r, &r.router.ups, 2));
+	rig_done(&r);
+}
+
 static void test_without_it(void **state)
 {
 	(void)state;
@@ -122,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_session_soon),
 		cmocka_unit_test(test_after_a_loss),
+		cmocka_unit_test(test_changed_configuration),
 		cmocka_unit_test(test_without_it),
 	};
 	return cmocka_run_group_tests_name("dial_pace", tests, NULL, NULL);
