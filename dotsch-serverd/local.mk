@@ -18,7 +18,9 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/path.c %D%/path.h \
 	%D%/pipeline.c %D%/pipeline.h \
 	%D%/provider.c %D%/provider.h \
+	%D%/provider_dial.c %D%/provider_move.c %D%/provider_private.h \
 	%D%/redirect.c %D%/redirect.h \
+	%D%/reload.c %D%/server_private.h \
 	%D%/repl.c %D%/repl.h \
 	%D%/reply.c %D%/reply.h \
 	%D%/resource.c %D%/resource.h \

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/priv.h"
+#include "dots/envelope.h"
 #include "attach.h"
 #include "server.h"
 
@@ -64,31 +65,59 @@ static int trouble(const struct reason *why)
 	return EXIT_TROUBLE;
 }
 
-static void on_signal(void *arg, int signal)
+struct run {
+	struct loop *loop;
+	struct server *server;               /* NULL while it is being made */
+	struct settings **settings;
+	const char *config;
+};
+
+/* What cannot be used is refused as a whole, and the old configuration stays. */
+static void reload(struct run *r)
 {
-	(void)signal;
-	loop_stop(arg, EXIT_DONE);
+	struct reason why;
+	struct settings *fresh = settings_load(r->config, &why);
+
+	if (fresh == NULL || server_reload(r->server, fresh, &why) != 0) {
+		settings_free(fresh);
+		trouble(&why);
+		log_error("the configuration in use stays");
+		server_say(r->server, envelope_error(&why, NULL));
+		return;
+	}
+	settings_free(*r->settings);
+	*r->settings = fresh;
+	log_info("the configuration was read again");
 }
 
-static int run(const struct settings *settings, const struct options *o)
+static void on_signal(void *arg, int signal)
 {
-	static const int signals[] = { SIGTERM, SIGINT };
-	struct loop *loop = loop_new();
-	struct server *server = NULL;
+	struct run *r = arg;
+
+	if (signal != SIGHUP)
+		loop_stop(r->loop, EXIT_DONE);
+	else if (r->server != NULL)
+		reload(r);
+}
+
+static int run(struct settings **settings, const struct options *o)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	struct run r = { .loop = loop_new(), .settings = settings, .config = o->config };
 	struct reason why;
 	int status = EXIT_TROUBLE;
 
-	if (loop == NULL || loop_signals(loop, signals, 2, on_signal, loop) != 0) {
+	if (r.loop == NULL || loop_signals(r.loop, signals, 3, on_signal, &r) != 0) {
 		log_error("the event loop cannot be made: %m");
-	} else if ((server = server_new(loop, settings, &o->server, &why)) == NULL) {
+	} else if ((r.server = server_new(r.loop, *settings, &o->server, &why)) == NULL) {
 		trouble(&why);
 	} else {
 		priv_notify("READY=1");
-		status = loop_run(loop);
+		status = loop_run(r.loop);
 		priv_notify("STOPPING=1");
 	}
-	server_free(server, DRAIN_MS);
-	loop_free(loop);
+	server_free(r.server, DRAIN_MS);
+	loop_free(r.loop);
 	return status;
 }
 
@@ -116,7 +145,7 @@ int main(int argc, char **argv)
 	if (o.check)
 		conf_print(settings->conf, stdout);
 	else
-		status = run(settings, &o);
+		status = run(&settings, &o);
 	settings_free(settings);
 	return cli_finish(status);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "provider.h"
+#include "provider_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,39 +7,11 @@
 #include "base/log.h"
 #include "base/when.h"
 #include "dots/envelope.h"
-#include "link/dial.h"
-#include "server.h"
 
 #define SILENT_HEARTBEATS 3          /* unanswered in a row before a second way is tried beside the first */
 #define PARALLEL_MIN_MS 60000        /* RFC 9132, 4.7: not more often than this */
 #define REPEAT_STATUS_MS 30000       /* notifications can be lost; an active mitigation's is sent again */
-#define ATTEMPT_DELAY_MS 250
-#define ATTEMPT_DELAY_ATTACK_MS 100  /* RFC 9132, 4.3 */
-#define RETRY_MIN_S 60
-#define FIRST_RETRY_S 1              /* before there has been a session: whoever of the two starts first waits for the other */
 #define AFTER_CLOSE_MS 10000         /* a provider that restarts is not called by all its routers in the same moment */
-#define REDIRECT_AFTER_MS 200        /* for the answer to a redirection to arrive before the session ends */
-#define RETURN_RETRY_MS 10000        /* while the return waits for the end of an attack */
-
-struct provider {
-	struct server *server;
-	const struct provider_config *config;
-	struct dial *dial;
-	struct session *session;             /* the one in use; NULL while there is none */
-	struct sigconfig sigconfig;          /* of that session */
-	struct prefix_list domain;           /* the scope as it stands now */
-	bool mitigating;                     /* which set its heartbeats follow */
-	int64_t parallel_at;                 /* last attempt beside a silent session */
-	int64_t up_at;
-	bool met;                            /* there has been a session since the start */
-	struct loop_timer repeat;
-	struct loop_timer again;             /* dials after an orderly close */
-	/* Elsewhere (RFC 9066, 5.2.2): where to, since when, and when it is over. */
-	struct redirection elsewhere;        /* name NULL: at the provisioned place */
-	int64_t redirected_at;               /* 0 = never */
-	bool moved;                          /* we have gone there */
-	struct loop_timer move, home;        /* goes there, and comes back when the time is up; comes back at once */
-};
 
 static struct requester requester_of(struct provider *p)
 {
@@ -48,7 +20,7 @@ static struct requester requester_of(struct provider *p)
 	return (struct requester){ .provider = p->config, .domain = &p->domain, .config = &p->sigconfig, .redirected_s = since };
 }
 
-static json_t *session_line(const struct provider *p, const char *event)
+json_t *provider_line(const struct provider *p, const char *event)
 {
 	json_t *line = envelope_new("session");
 
@@ -79,17 +51,6 @@ static void follow_config(struct provider *p)
 	session_transmission(p->session, &repeat);
 }
 
-/* The answer goes out first. */
-static void go_elsewhere(struct provider *p, struct redirection *to)
-{
-	redirect_free(&p->elsewhere);
-	p->elsewhere = *to;
-	p->redirected_at = loop_now(server_loop(p->server));
-	p->moved = false;
-	log_warning("%s: redirected to %s", p->config->name, p->elsewhere.name);
-	loop_timer_set(server_loop(p->server), &p->move, REDIRECT_AFTER_MS);
-}
-
 static void on_request(void *arg, struct session *s, struct incoming *in)
 {
 	struct provider *p = arg;
@@ -109,7 +70,7 @@ static void on_request(void *arg, struct session *s, struct incoming *in)
 		session_notify(p->session, resource_observes_config, NULL);
 	}
 	if (elsewhere.name != NULL)
-		go_elsewhere(p, &elsewhere);
+		provider_move_to(p, &elsewhere);
 }
 
 static void on_render(void *arg, struct session *s, const struct message *registered, struct response *out, struct buf *payload)
@@ -150,7 +111,7 @@ static void on_again(void *arg)
 static void on_down(void *arg, struct session *s, const char *why, bool orderly, bool lost)
 {
 	struct provider *p = arg;
-	json_t *line = session_line(p, "down");
+	json_t *line = provider_line(p, "down");
 
 	if (p->session == s)
 		p->session = NULL;
@@ -161,7 +122,7 @@ static void on_down(void *arg, struct session *s, const char *why, bool orderly,
 	log_warning("%s: the session is down: %s", p->config->name, why);
 	loop_timer_stop(server_loop(p->server), &p->repeat);
 	if (p->elsewhere.name != NULL && p->elsewhere.ttl == 0)
-		loop_timer_set(server_loop(p->server), &p->home, 0);     /* for that session only */
+		provider_move_home(p);     /* for that session only */
 	else if (orderly)
 		loop_timer_set(server_loop(p->server), &p->again, random_ms(AFTER_CLOSE_MS));
 	else if (p->dial != NULL)
@@ -186,7 +147,7 @@ static void on_established(void *arg, struct channel *c)
 {
 	struct provider *p = arg;
 	struct session *old = p->session;
-	json_t *line = session_line(p, "up");
+	json_t *line = provider_line(p, "up");
 	struct session *s;
 	char address[64];
 
@@ -221,12 +182,14 @@ static void on_failed(void *arg, const char *why, unsigned next_s)
 	if (p->session != NULL)
 		return;              /* an attempt beside a session that still stands */
 	if (p->elsewhere.name != NULL)
-		loop_timer_set(server_loop(p->server), &p->home, 0);     /* nobody there */
-	line = session_line(p, "unreachable");
+		provider_move_home(p);     /* nobody there */
+	line = provider_line(p, "unreachable");
 	json_put_string(line, "reason", why);
 	json_put_int(line, "retry", next_s);
 	server_say(p->server, line);
 }
+
+const struct dial_ops provider_dial_ops = { .established = on_established, .failed = on_failed };
 
 static bool observes_any(void *unused, const struct message *registered)
 {
@@ -244,106 +207,6 @@ static void on_repeat(void *arg)
 	loop_timer_set(server_loop(p->server), &p->repeat, REPEAT_STATUS_MS);
 }
 
-/* elsewhere_name: the name to be checked after a redirection; NULL = the configured one. */
-static struct tls_bundle *bundle_of(const struct provider_config *c, const char *elsewhere_name, struct reason *why)
-{
-	struct tls_config tls = {
-		.psk_identity = c->psk_identity,
-		.psk_key = c->psk_key_len > 0 ? c->psk_key : NULL,
-		.psk_key_len = c->psk_key_len,
-		.certificate_file = c->certificate_file,
-		.key_file = c->key_file,
-		.ca_file = c->ca_file,
-		.crl_file = c->crl_file,
-		.server_name = elsewhere_name != NULL && c->certificate_file != NULL ? elsewhere_name : c->server_name,
-	};
-
-	return tls_bundle_new(&tls, why);
-}
-
-static struct dial *dial_of(struct provider *p, struct tls_bundle *bundle)
-{
-	static const struct dial_ops ops = { .established = on_established, .failed = on_failed };
-	const struct text_list *hosts = p->elsewhere.name != NULL ? &p->elsewhere.hosts : &p->config->addresses;
-	struct dial_config d = {
-		.hosts = (const char *const *)hosts->v,
-		.n_hosts = hosts->n,
-		.port = p->config->port,
-		.udp = p->config->udp,
-		.tcp = p->config->tcp,
-		.bundle = bundle,
-		.attempt_delay_ms = p->mitigating ? ATTEMPT_DELAY_ATTACK_MS : ATTEMPT_DELAY_MS,
-		.retry_s = p->config->retry_s,
-		.retry_min_s = RETRY_MIN_S,
-		.first_retry_s = p->met ? 0 : FIRST_RETRY_S,
-	};
-
-	return dial_new(server_loop(p->server), &d, &ops, p);
-}
-
-/* Where we ought to be now. */
-static int start_dialling(struct provider *p, struct reason *why)
-{
-	struct tls_bundle *bundle = bundle_of(p->config, p->elsewhere.name, why);
-
-	if (bundle == NULL)
-		return -1;
-	p->dial = dial_of(p, bundle);
-	tls_bundle_unref(bundle);
-	return p->dial != NULL ? 0 : reason_set(why, 0, "provider", "", "%s: out of memory", p->config->name);
-}
-
-/* Leaves the session, for elsewhere or for home. */
-static void move(struct provider *p)
-{
-	struct session *old = p->session;
-	struct reason why;
-
-	if (old != NULL) {
-		json_t *line = session_line(p, "down");
-
-		json_put_string(line, "reason", p->elsewhere.name != NULL ? "redirected" : "the redirection is over");
-		server_say(p->server, line);
-	}
-	p->session = NULL;
-	session_close(old, true);
-	dial_free(p->dial);
-	p->dial = NULL;
-	if (start_dialling(p, &why) != 0)
-		log_error("%s: %s", p->config->name, why.text);
-}
-
-static void return_home(struct provider *p)
-{
-	redirect_free(&p->elsewhere);
-	move(p);
-}
-
-static void on_home(void *arg)
-{
-	struct provider *p = arg;
-
-	loop_timer_stop(server_loop(p->server), &p->move);
-	return_home(p);
-}
-
-static void on_move(void *arg)
-{
-	struct provider *p = arg;
-	struct loop *l = server_loop(p->server);
-
-	if (!p->moved) {
-		p->moved = true;
-		move(p);
-		if (p->elsewhere.ttl != 0 && p->elsewhere.ttl != REDIRECT_FOREVER)
-			loop_timer_set(l, &p->move, p->elsewhere.ttl * INT64_C(1000));
-	} else if (p->mitigating) {
-		loop_timer_set(l, &p->move, RETURN_RETRY_MS);        /* not while there is an attack (RFC 9132, 4.6) */
-	} else {
-		return_home(p);
-	}
-}
-
 struct provider *provider_new(struct server *server, const struct provider_config *config, struct reason *why)
 {
 	struct provider *p = calloc(1, sizeof(*p));
@@ -358,9 +221,8 @@ struct provider *provider_new(struct server *server, const struct provider_confi
 	sigconfig_init(&p->sigconfig, config->nat_timeout);
 	loop_timer_init(&p->repeat, on_repeat, p);
 	loop_timer_init(&p->again, on_again, p);
-	loop_timer_init(&p->move, on_move, p);
-	loop_timer_init(&p->home, on_home, p);
-	if (start_dialling(p, why) != 0) {
+	provider_move_init(p);
+	if (provider_dial(p, why) != 0) {
 		free(p);
 		return NULL;
 	}
@@ -373,13 +235,22 @@ void provider_free(struct provider *p, bool notify)
 		return;
 	loop_timer_stop(server_loop(p->server), &p->repeat);
 	loop_timer_stop(server_loop(p->server), &p->again);
-	loop_timer_stop(server_loop(p->server), &p->move);
-	loop_timer_stop(server_loop(p->server), &p->home);
+	provider_move_stop(p);
 	session_close(p->session, notify);
 	dial_free(p->dial);
 	redirect_free(&p->elsewhere);
 	prefix_list_free(&p->domain);
 	free(p);
+}
+
+void provider_remove(struct provider *p)
+{
+	json_t *line = provider_line(p, "down");
+
+	json_put_string(line, "reason", "no longer configured");
+	log_warning("%s: no longer configured; its mitigations stay until they run out", p->config->name);
+	server_say(p->server, line);
+	provider_free(p, true);
 }
 
 const struct provider_config *provider_settings(const struct provider *p)
@@ -431,7 +302,7 @@ static void put_scope(json_t *line, const struct prefix_list *scope)
 
 json_t *provider_describe(const struct provider *p)
 {
-	json_t *line = session_line(p, p->session != NULL ? "up" : "down");
+	json_t *line = provider_line(p, p->session != NULL ? "up" : "down");
 	struct session_stats stats;
 
 	put_scope(line, &p->domain);

@@ -4,6 +4,7 @@
 #define SERVERD_PROVIDER_H
 
 #include "link/session.h"
+#include "link/tls.h"
 #include "resource.h"
 #include "interface.h"
 
@@ -13,6 +14,12 @@ struct provider;
 /* Dials at once. NULL with *why when its credentials cannot be used. */
 struct provider *provider_new(struct server *server, const struct provider_config *config, struct reason *why);
 void provider_free(struct provider *p, bool notify);         /* NULL allowed */
+/* The configuration has been read again. First the credentials: a new bundle, or NULL with *why and nothing is changed. Then the change: it is used
+   from the next dialling on, and an established session stays. config replaces the one known so far. */
+struct tls_bundle *provider_credentials(const struct provider *p, const struct provider_config *config, struct reason *why);
+void provider_change(struct provider *p, const struct provider_config *config, struct tls_bundle *bundle);
+/* It is no longer configured: tells so, closes the session and frees it. Its mitigations run on by themselves. */
+void provider_remove(struct provider *p);
 const struct provider_config *provider_settings(const struct provider *p);
 
 /* Observers of this mitigation read it again; idle or mitigating heartbeats follow what is under way. */

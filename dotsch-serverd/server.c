@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "server.h"
+#include "server_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,21 +24,6 @@
 #include "interface.h"
 
 #define COMMITS_MAX 4096             /* answers that wait for the disk; past it new requests are told to wait */
-
-struct server {
-	struct loop *loop;
-	struct core core;
-	struct provider **providers;
-	size_t n_providers;
-	struct line_in *in;                  /* stdin: the ring's end, or the owner's decisions */
-	struct line_out *out;                /* stdout */
-	struct pipeline *pipeline;           /* NULL: stdout is the ring */
-	struct loop_timer due;
-	struct store *store;                 /* NULL: nothing is kept */
-	struct control *control;             /* NULL: no socket */
-	struct notify *notify;               /* NULL: the owner looks for himself */
-	struct interfaces *interfaces;                 /* NULL: nobody's scope follows an interface */
-};
 
 struct loop *server_loop(const struct server *s)
 {
@@ -80,17 +65,21 @@ void server_say(struct server *s, json_t *line)
 		log_debug("stdout took no line");
 }
 
+static void guard(struct server *s, const struct prefix *host)
+{
+	for (size_t i = 0; i < s->core.guarded.n; i++)
+		if (prefix_equal(&s->core.guarded.v[i], host))
+			return;
+	prefix_list_add(&s->core.guarded, host);
+}
+
 void server_guard(struct server *s, const struct sockaddr_storage *remote)
 {
 	struct prefix host;
 	uint16_t port;
 
-	if (sockaddr_prefix(remote, &host, &port) != 0)
-		return;
-	for (size_t i = 0; i < s->core.guarded.n; i++)
-		if (prefix_equal(&s->core.guarded.v[i], &host))
-			return;
-	prefix_list_add(&s->core.guarded, &host);
+	if (sockaddr_prefix(remote, &host, &port) == 0)
+		guard(s, &host);
 }
 
 /* Half of the bound: what is under way still fits. */
@@ -297,15 +286,19 @@ static int open_ring(struct server *s, const char *command, struct reason *why)
 }
 
 /* Configured addresses, before anything is dialled; what a name resolves to follows with its session. */
-static void guard_configured(struct server *s)
+void server_guard_configured(struct server *s, const struct settings *settings)
 {
+	struct prefix_list resolvers = { NULL, 0 };
 	struct prefix p;
 
-	consent_resolvers("/etc/resolv.conf", &s->core.guarded);
-	for (size_t i = 0; i < s->core.settings->n_providers; i++)
-		for (size_t j = 0; j < s->core.settings->providers[i].addresses.n; j++)
-			if (addr_parse(s->core.settings->providers[i].addresses.v[j], &p) == 0)
-				prefix_list_add(&s->core.guarded, &p);
+	consent_resolvers("/etc/resolv.conf", &resolvers);
+	for (size_t i = 0; i < resolvers.n; i++)
+		guard(s, &resolvers.v[i]);
+	prefix_list_free(&resolvers);
+	for (size_t i = 0; i < settings->n_providers; i++)
+		for (size_t j = 0; j < settings->providers[i].addresses.n; j++)
+			if (addr_parse(settings->providers[i].addresses.v[j], &p) == 0)
+				guard(s, &p);
 }
 
 /* What was active goes into the ring again, as one round of `sync`. */
@@ -324,18 +317,21 @@ static int open_state(struct server *s, struct reason *why)
 	return 0;
 }
 
-static void on_scope(void *arg)
+void server_read_scopes(struct server *s)
 {
-	struct server *s = arg;
-
 	for (size_t i = 0; i < s->n_providers; i++)
 		provider_scope(s->providers[i], s->interfaces);
 }
 
-static int open_scope(struct server *s, struct reason *why)
+static void on_scope(void *arg)
 {
-	for (size_t i = 0; i < s->core.settings->n_providers; i++)
-		if (s->core.settings->providers[i].scope_interfaces.n > 0 && s->interfaces == NULL) {
+	server_read_scopes(arg);
+}
+
+int server_open_scope(struct server *s, const struct settings *settings, struct reason *why)
+{
+	for (size_t i = 0; i < settings->n_providers; i++)
+		if (settings->providers[i].scope_interfaces.n > 0 && s->interfaces == NULL) {
 			s->interfaces = interfaces_new(s->loop, on_scope, s, why);
 			if (s->interfaces == NULL)
 				return -1;
@@ -373,7 +369,7 @@ struct server *server_new(struct loop *l, const struct settings *settings, const
 	s->core.arg = s;
 	ledger_init(&s->core.ledger);
 	loop_timer_init(&s->due, on_due, s);
-	guard_configured(s);
+	server_guard_configured(s, settings);
 	if (options->notify != NULL && (s->notify = notify_new(l, options->notify)) == NULL) {
 		reason_set(why, 0, "", "", "out of memory");
 		server_free(s, 0);
@@ -386,7 +382,7 @@ struct server *server_new(struct loop *l, const struct settings *settings, const
 			return NULL;
 		}
 	}
-	if (open_ring(s, options->pipeline, why) != 0 || open_state(s, why) != 0 || open_scope(s, why) != 0 || open_providers(s, why) != 0) {
+	if (open_ring(s, options->pipeline, why) != 0 || open_state(s, why) != 0 || server_open_scope(s, settings, why) != 0 || open_providers(s, why) != 0) {
 		server_free(s, 0);
 		return NULL;
 	}

@@ -22,6 +22,9 @@ struct server *server_new(struct loop *l, const struct settings *settings, const
 /* Says good-bye to the peers and gives the ring timeout_ms to take what is pending. NULL allowed. */
 void server_free(struct server *s, int timeout_ms);
 
+/* Goes on with other settings, as far as they can be followed while running; whoever called frees the old ones. -1 with *why: the old ones stay. */
+int server_reload(struct server *s, const struct settings *settings, struct reason *why);
+
 struct loop *server_loop(const struct server *s);
 struct core *server_core(struct server *s);
 struct moment server_moment(const struct server *s);

@@ -89,15 +89,21 @@ static uint16_t free_port(void)
 	return ntohs(sa.sin_port);
 }
 
-static void write_conf(struct serverd_peer *p, bool udp, bool tcp, const char *extra)
+static void write_conf(struct serverd_peer *p, const char *name, const char *identity, const char *scope, const char *extra)
 {
 	FILE *f = fopen(p->conf, "w");
 
 	assert_non_null(f);
-	fprintf(f, "terminating-time = \"0s\"\nstate = \"%s\"\nprovider \"isp\" {\naddress = {\"127.0.0.1\"}\nport = %u\ntransport = {%s%s%s}\n"
-	    "psk-identity = \"cpe-0001\"\npsk-key = \"00112233445566778899aabbccddeeff\"\nscope = {\"10.20.0.0/16\"}\n%s\n}\n",
-	    p->state, p->port, udp ? "\"udp\"" : "", udp && tcp ? "," : "", tcp ? "\"tcp\"" : "", extra);
+	fprintf(f, "terminating-time = \"0s\"\nstate = \"%s\"\nprovider \"%s\" {\naddress = {\"127.0.0.1\"}\nport = %u\ntransport = {%s%s%s}\n"
+	    "psk-identity = \"%s\"\npsk-key = \"00112233445566778899aabbccddeeff\"\nscope = {\"%s\"}\n%s\n}\n",
+	    p->state, name, p->port, p->udp ? "\"udp\"" : "", p->udp && p->tcp ? "," : "", p->tcp ? "\"tcp\"" : "", identity, scope, extra);
 	fclose(f);
+}
+
+void peer_reload(struct serverd_peer *p, const char *name, const char *identity, const char *scope, const char *extra)
+{
+	write_conf(p, name, identity, scope, extra);
+	assert_int_equal(kill(p->pid, SIGHUP), 0);
 }
 
 void peer_open(struct serverd_peer *p, bool udp, bool tcp, const char *extra)
@@ -125,7 +131,9 @@ void peer_open(struct serverd_peer *p, bool udp, bool tcp, const char *extra)
 		p->listen = listen_new(p->loop, &listen, &ops, p, &why);
 	}
 	assert_non_null(p->listen);
-	write_conf(p, udp, tcp, extra);
+	p->udp = udp;
+	p->tcp = tcp;
+	write_conf(p, "isp", "cpe-0001", "10.20.0.0/16", extra);
 }
 
 void peer_close(struct serverd_peer *p)

@@ -24,6 +24,7 @@ struct serverd_peer {
 	struct session *session;
 	unsigned sessions, downs;            /* how often one came and went */
 	bool orderly;
+	bool udp, tcp;
 	uint16_t port;
 	char dir[64], conf[100], state[100], socket[100];
 	const char *notify;                  /* --notify */
@@ -51,6 +52,8 @@ void peer_open(struct serverd_peer *p, bool udp, bool tcp, const char *extra);
 void peer_close(struct serverd_peer *p);
 /* Starts dotsch-serverd with up to one --exec, and waits for its session. */
 void peer_start(struct serverd_peer *p, const char *pipeline);
+/* Another configuration, and SIGHUP. */
+void peer_reload(struct serverd_peer *p, const char *name, const char *identity, const char *scope, const char *extra);
 /* Ends it by a signal. Returns the wait status. */
 int peer_stop(struct serverd_peer *p, int signal);
 void peer_step(struct serverd_peer *p);

@@ -338,12 +338,110 @@ static void full_disk_is_5_03(void **state)
 	peer_close(&p);
 }
 
+/* Until a change of the scope has come through; each try is a request of its own. */
+static void until_code(struct serverd_peer *p, const char *source, uint8_t code)
+{
+	static unsigned mid = 100;
+	uint8_t got = 0;
+
+	for (int i = 0; i < 500 && (got = peer_put(p, mid++, "203.0.113.9/32", source, 600)) != code; i++)
+		peer_step(p);
+	assert_int_equal(got, code);
+}
+
+static void hup_changes_the_scope_and_keeps_the_session(void **state)
+{
+	struct serverd_peer p;
+
+	(void)state;
+	peer_open(&p, true, false, AUTO);
+	peer_start(&p, NULL);
+	assert_int_equal(peer_put(&p, 7, "203.0.113.9/32", "10.99.30.40/32", 600), CODE(4, 0));
+	peer_reload(&p, "isp", "cpe-0001", "10.99.0.0/16", "consent = \"ask\"");
+	until_code(&p, "10.99.30.40/32", CODE(2, 1));
+	assert_non_null(strstr(peer_line(&p, "mitigate"), "\"consent\":\"pending\""));
+	assert_int_equal(peer_put(&p, 8, "203.0.113.9/32", "10.20.30.41/32", 600), CODE(4, 0));
+	assert_int_equal(p.sessions, 1);
+	assert_int_equal(p.downs, 0);
+	assert_int_equal(WEXITSTATUS(peer_stop(&p, SIGTERM)), 0);
+	peer_close(&p);
+}
+
+static void hup_with_a_bad_file_changes_nothing(void **state)
+{
+	struct serverd_peer p;
+
+	(void)state;
+	peer_open(&p, true, false, AUTO);
+	peer_start(&p, NULL);
+	peer_reload(&p, "isp", "cpe-0001", "10.99.0.0/16", "consent = \"perhaps\"");
+	assert_non_null(strstr(peer_line(&p, "error"), "perhaps"));
+	/* Well written, and its certificate cannot be read: found out before anything changes. */
+	peer_reload(&p, "other", "cpe-0001", "10.99.0.0/16", "certificate-file = \"/nonexistent/c\"\nkey-file = \"/nonexistent/k\"\nca-file = \"/nonexistent/a\"\n"
+	    "server-name = \"x.example\"");
+	assert_non_null(strstr(peer_line(&p, "error"), "/nonexistent/"));
+	assert_int_equal(peer_put(&p, 7, "203.0.113.9/32", "10.20.30.40/32", 600), CODE(2, 1));
+	assert_non_null(strstr(peer_line(&p, "mitigate"), "\"peer\":\"isp\""));
+	assert_int_equal(p.sessions, 1);
+	assert_int_equal(WEXITSTATUS(peer_stop(&p, SIGTERM)), 0);
+	peer_close(&p);
+}
+
+static void hup_removes_and_adds_providers(void **state)
+{
+	struct serverd_peer p;
+	const char *line;
+
+	(void)state;
+	peer_open(&p, true, false, AUTO);
+	peer_start(&p, NULL);
+	peer_line(&p, "session");
+	assert_int_equal(peer_put(&p, 7, "203.0.113.9/32", "10.20.30.40/32", 600), CODE(2, 1));
+	peer_line(&p, "mitigate");
+	peer_reload(&p, "new", "cpe-0001", "10.20.0.0/16", AUTO);
+	line = peer_line(&p, "session");
+	assert_non_null(strstr(line, "\"event\":\"down\",\"peer\":\"isp\",\"reason\":\"no longer configured\""));
+	assert_non_null(strstr(peer_line(&p, "session"), "\"event\":\"up\",\"peer\":\"new\""));
+	peer_until(&p, &p.sessions, 2);
+	/* What the old one asked for is still in force. */
+	peer_say(&p, "{\"type\":\"sync\",\"want\":true}");
+	line = peer_line(&p, "mitigate");
+	assert_non_null(strstr(line, "\"peer\":\"isp\""));
+	assert_non_null(strstr(line, "\"mid\":7"));
+	assert_int_equal(peer_put(&p, 8, "203.0.113.9/32", "10.20.30.41/32", 600), CODE(2, 1));
+	assert_non_null(strstr(peer_line(&p, "mitigate"), "\"peer\":\"new\""));
+	assert_int_equal(WEXITSTATUS(peer_stop(&p, SIGTERM)), 0);
+	peer_close(&p);
+}
+
+static void hup_with_other_credentials_is_for_the_next_session(void **state)
+{
+	struct serverd_peer p;
+
+	(void)state;
+	peer_open(&p, false, true, AUTO);
+	peer_start(&p, NULL);
+	peer_line(&p, "session");
+	peer_reload(&p, "isp", "cpe-0002", "10.99.0.0/16", AUTO);
+	until_code(&p, "10.99.30.40/32", CODE(2, 1));
+	assert_int_equal(p.sessions, 1);
+	/* Lost: by ticket it would come back as cpe-0001. */
+	session_close(p.session, false);
+	p.session = NULL;
+	assert_non_null(strstr(peer_line(&p, "session"), "\"event\":\"down\""));
+	assert_non_null(strstr(peer_line(&p, "session"), "\"event\":\"unreachable\""));
+	assert_int_equal(p.sessions, 1);
+	peer_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_way_over_dtls), cmocka_unit_test(whole_way_over_tls), cmocka_unit_test(observation_ends_with_the_mitigation),
 		cmocka_unit_test(killed_again_and_again), cmocka_unit_test(pipeline_is_restarted), cmocka_unit_test(owner_is_told_CH_33), cmocka_unit_test(owner_decides_over_the_socket_CH_29),
 		cmocka_unit_test(get_of_many_comes_in_blocks), cmocka_unit_test(follows_a_redirection), cmocka_unit_test(full_disk_is_5_03),
+		cmocka_unit_test(hup_changes_the_scope_and_keeps_the_session), cmocka_unit_test(hup_with_a_bad_file_changes_nothing),
+		cmocka_unit_test(hup_removes_and_adds_providers), cmocka_unit_test(hup_with_other_credentials_is_for_the_next_session),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
