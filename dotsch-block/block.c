@@ -14,6 +14,7 @@
 
 #include "base/cli.h"
 #include "base/limits.h"
+#include "base/line.h"
 #include "base/log.h"
 #include "base/priv.h"
 #include "probe.h"
@@ -29,7 +30,7 @@ static void on_line(void *arg, char *text, size_t len)
 	struct block *b = arg;
 	struct envelope e;
 	struct reason why;
-	if (!len)
+	if (line_blank(text, len))
 		return;
 	if (envelope_parse(text, len, &e, &why) < 0) {
 		envelope_send(b->out, envelope_error(&why, &e));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ask.h"
+#include "base/line.h"
 #include "callhome.h"
 #include "dots/envelope.h"
 #include "dots/json.h"
@@ -273,7 +274,7 @@ void command_line(struct agent *a, struct console *c, char *text, size_t len)
 {
 	struct envelope line;
 	struct reason why = { 0 };
-	if (len == 0 || text[strspn(text, " \t\r")] == '\0')
+	if (line_blank(text, len))
 		return;
 	if (envelope_parse(text, len, &line, &why) < 0 || dispatch(a, c, &line, &why) < 0)
 		console_error(c, envelope_error(&why, &line));

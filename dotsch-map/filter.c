@@ -8,6 +8,7 @@
 
 #include "base/cli.h"
 #include "base/limits.h"
+#include "base/line.h"
 #include "base/log.h"
 #include "base/priv.h"
 #include "follow.h"
@@ -66,6 +67,8 @@ static void on_line(void *arg, char *text, size_t len)
 	struct filter *f = arg;
 	struct envelope e;
 	struct reason why;
+	if (line_blank(text, len))
+		return;
 	if (envelope_parse(text, len, &e, &why) < 0) {
 		emit(f, envelope_error(&why, &e));
 	} else {

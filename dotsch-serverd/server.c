@@ -242,10 +242,14 @@ static void on_line(void *arg, char *text, size_t len)
 	struct outcome o;
 	json_t *error;
 
+	if (line_blank(text, len))
+		return;
 	outcome_init(&o);
 	error = feedback_line(&s->core, text, len, server_moment(s), &o);
 	if (error != NULL) {
-		log_warning("a line was refused: %s", json_string_value(json_object_get(error, "reason")));
+		const char *field = json_string_value(json_object_get(error, "field"));
+
+		log_warning("a line was refused: %s%s%s", field != NULL ? field : "", field != NULL ? ": " : "", json_string_value(json_object_get(error, "reason")));
 		server_say(s, error);
 	}
 	server_submit(s, &o, NULL);

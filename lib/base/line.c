@@ -139,6 +139,11 @@ static void in_again(void *arg)
 	in_deliver(arg);
 }
 
+bool line_blank(const char *text, size_t len)
+{
+	return strspn(text, " \t\r") == len;
+}
+
 struct line_in *line_in_new(struct loop *l, int fd, const struct line_in_ops *ops, void *arg)
 {
 	struct line_in *in = calloc(1, sizeof *in);

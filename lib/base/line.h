@@ -20,6 +20,9 @@ struct line_in_ops {
 	void (*end)(void *arg, int error);
 };
 
+/* A line of nothing but blanks, which every reader passes over without an answer (dotsch-lines(5)). */
+bool line_blank(const char *text, size_t len);
+
 /* fd stays the caller's. NULL with errno on failure. ops must outlive it. */
 struct line_in *line_in_new(struct loop *l, int fd, const struct line_in_ops *ops, void *arg);
 void line_in_free(struct line_in *in);             /* NULL allowed; may be called from its own callbacks */

@@ -91,12 +91,14 @@ LINES
 is $n 10 'all broken lines were tried'
 
 # The same for the filters, which have no network at all.
-out=$(printf 'not JSON\n{"type":"x-other","a":1}\n' | at router dotsch-map --conntrack 2>/dev/null)
+out=$(printf 'not JSON\n\n \t\n{"type":"x-other","a":1}\n' | at router dotsch-map --conntrack 2>/dev/null)
 is $? 0 'dotsch-map ends well after broken input'
+is "$(printf '%s\n' "$out" | grep -c '"type":"error"')" 1 'dotsch-map passes over blank lines'
 like "$out" '"type":"error"' 'dotsch-map answers it with an error'
 like "$out" '^[{]"type":"x-other","a":1[}]$' 'and passes what it does not know byte for byte'
-out=$(printf 'not JSON\n{"type":"x-other","a":1}\n' | at router dotsch-block --table dotsch_bad 2>/dev/null)
+out=$(printf 'not JSON\n\n \t\n{"type":"x-other","a":1}\n' | at router dotsch-block --table dotsch_bad 2>/dev/null)
 is $? 0 'dotsch-block ends well after broken input'
+is "$(printf '%s\n' "$out" | grep -c '"type":"error"')" 1 'dotsch-block passes over blank lines'
 like "$out" '"type":"error"' 'dotsch-block answers it with an error'
 
 # Nobody reads for a while: nothing that was taken is lost.

@@ -419,10 +419,18 @@ static void test_utf8(void **state)
 	}
 }
 
+static void blank_lines(void **state)
+{
+	(void)state;
+	assert_true(line_blank("", 0) && line_blank(" \t\r", 3));
+	assert_false(line_blank(" x", 2) || line_blank(" \0 ", 3));
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(blank_lines),
 		cmocka_unit_test(test_prefix), cmocka_unit_test(test_forbidden), cmocka_unit_test(test_buf), cmocka_unit_test(test_when), cmocka_unit_test(test_json), cmocka_unit_test(test_json_bad_text),
 		cmocka_unit_test(test_cli), cmocka_unit_test(test_timers), cmocka_unit_test(test_lines), cmocka_unit_test(test_line_out), cmocka_unit_test(test_conf),
 		cmocka_unit_test(test_secret), cmocka_unit_test(test_utf8),
