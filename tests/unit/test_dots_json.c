@@ -50,8 +50,8 @@ static void test_round_trip(void **state)
 		"{\"ietf-dots-signal-channel:signal-config\":{\"mitigating-config\":{\"heartbeat-interval\":{\"max-value\":240,\"min-value\":15,\"current-value\":30},"
 		"\"ack-timeout\":{\"max-value-decimal\":\"30.00\",\"min-value-decimal\":\"1.00\",\"current-value-decimal\":\"2.00\"}},"
 		"\"idle-config\":{\"ack-random-factor\":{\"current-value-decimal\":\"1.05\"}}}}",
-		"{\"ietf-dots-signal-channel:redirected-signal\":{\"ietf-dots-call-home:alt-ch-client\":\"ch2.isp.example\",\"ietf-dots-call-home:alt-ch-client-record\":"
-		"[\"192.0.2.7\"],\"ietf-dots-call-home:ttl\":600}}",
+		("{\"ietf-dots-signal-channel:redirected-signal\":{\"ietf-dots-call-home:alt-ch-client\":\"ch2.isp.example\",\"ietf-dots-call-home:alt-ch-client-record\":"
+		"[\"192.0.2.7\"],\"ietf-dots-call-home:ttl\":600}}"),
 		"{\"ietf-dots-signal-channel:redirected-signal\":{\"alt-server\":\"s.example\",\"alt-server-record\":[\"2001:db8::1\"]}}",
 		"{\"ietf-dots-signal-channel:heartbeat\":{\"peer-hb-status\":true}}",
 	};
