@@ -37,13 +37,16 @@ tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_message_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_message_LDADD = $(LINK_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/message
-SESSION_TESTS = tests/fuzz/fuzz_session tests/unit/test_session tests/unit/test_session_observe tests/unit/test_session_heartbeat
+SESSION_TESTS = tests/fuzz/fuzz_session tests/unit/test_roles tests/unit/test_session tests/unit/test_session_observe tests/unit/test_session_heartbeat
 check_PROGRAMS += $(SESSION_TESTS)
 TESTS += $(SESSION_TESTS)
 PAIR_FILES = tests/unit/pair.c tests/unit/pair.h tests/unit/wire.c tests/unit/wire.h
 # The tests move the clock themselves: 450 s of silence pass in a blink.
 WRAP_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=when_boot_ms
 SESSION_LIBS = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_roles_SOURCES = tests/unit/test_roles.c
+tests_unit_test_roles_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_roles_LDADD = $(SESSION_LIBS)
 tests_unit_test_session_SOURCES = tests/unit/test_session.c $(PAIR_FILES)
 tests_unit_test_session_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_session_LDFLAGS = $(WRAP_CLOCK)
