@@ -18,10 +18,11 @@ cat $LAB/detect >&9
 lab_wait 10 form_quiet
 ok $? 'a flood is blocked'
 
-# still_blocked NAME: nothing passes in the next half second.
+# still_blocked NAME: nothing passes in the next fifty steps of the tap, half a second.
+form_reached() { [ "$(form_lines)" -ge "$1" ]; }
 still_blocked() {
 	form_since=$(form_lines)
-	sleep 0.5
+	lab_wait 10 form_reached $((form_since + 50))
 	is "$(tail -n "+$form_since" $LAB/tap | grep -c '"flood":[1-9]')" 0 "$1"
 }
 # The processes of a name in this lab.
