@@ -12,7 +12,7 @@ void audit_note(struct outcome *o, const struct record *r, const char *event, co
 	struct mitigation m = r->m;
 
 	json_put_string(line, "event", event);
-	json_put_string(line, "peer", r->client->provider);
+	json_put_string(line, "peer", r->client->peer);
 	json_put_string(line, "cuid", r->client->cuid);
 	json_put_int(line, "mid", r->m.mid);
 	json_put_string(line, "by", by);

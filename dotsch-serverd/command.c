@@ -47,7 +47,7 @@ json_t *command_describe(const struct record *r, int64_t now)
 	struct mitigation v = view_record(r, CONTENT_ALL, now);
 	json_t *line = envelope_new("mitigation");
 
-	json_put_string(line, "peer", r->client->provider);
+	json_put_string(line, "peer", r->client->peer);
 	json_put_string(line, "cuid", r->client->cuid);
 	json_put_int(line, "mid", r->m.mid);
 	json_put_string(line, "state", state_of(r));
@@ -71,7 +71,7 @@ static void say(struct command *c, json_t *line)
 
 static bool meant(const struct command *c, const struct record *r)
 {
-	return (c->peer == NULL || strcmp(c->peer, r->client->provider) == 0) && (c->cuid == NULL || strcmp(c->cuid, r->client->cuid) == 0) &&
+	return (c->peer == NULL || strcmp(c->peer, r->client->peer) == 0) && (c->cuid == NULL || strcmp(c->cuid, r->client->cuid) == 0) &&
 	    (!c->has_mid || c->mid == r->m.mid);
 }
 
@@ -181,7 +181,7 @@ static int dispatch(struct command *c, const char *type, struct reason *why)
 	} else if (strcmp(type, "withdraw") == 0) {
 		return withdraw(c, why);
 	} else if (strcmp(type, "sessions") == 0) {
-		for (size_t i = 0; i < server_providers(c->server); i++)
+		for (size_t i = 0; i < server_peers(c->server); i++)
 			say(c, server_session(c->server, i));
 	} else if (strcmp(type, "audit") == 0) {
 		return audit(c, why);

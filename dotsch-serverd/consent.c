@@ -24,7 +24,7 @@ static bool any_shorter(const struct prefix_list *l, unsigned len4, unsigned len
 	return false;
 }
 
-enum verdict consent_judge(const struct provider_config *p, const struct prefix_list *guarded, const struct mitigation *m, const char **why)
+enum verdict consent_judge(const struct peer_config *p, const struct prefix_list *guarded, const struct mitigation *m, const char **why)
 {
 	const char *unused;
 

@@ -8,7 +8,7 @@
 enum verdict { VERDICT_ACCEPT, VERDICT_ASK, VERDICT_LEGITIMATE };
 
 /* Pure. why (may be NULL) gets a short text for the owner: why he is asked. */
-enum verdict consent_judge(const struct provider_config *p, const struct prefix_list *guarded, const struct mitigation *m, const char **why);
+enum verdict consent_judge(const struct peer_config *p, const struct prefix_list *guarded, const struct mitigation *m, const char **why);
 
 /* The owner decides about r. who: he, for the audit trail; NULL = the policy. host: the one host he names, NULL = as resolved.
    Lines and effects go into *o. False when there was nothing to decide (it is over). */

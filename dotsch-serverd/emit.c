@@ -8,7 +8,7 @@ static json_t *about(const char *type, const struct client *c, uint32_t mid)
 {
 	json_t *line = envelope_new(type);
 
-	json_put_string(line, "peer", c->provider);
+	json_put_string(line, "peer", c->peer);
 	json_put_string(line, "cuid", c->cuid);
 	json_put_int(line, "mid", mid);
 	return line;

@@ -55,7 +55,7 @@ static void save(struct store_txn *t, const struct record *r, struct moment at)
 	asked.attack_status = ATTACK_STATUS_NONE;
 	dots_cbor_encode(&body, &request);
 	const struct store_value v[COLUMNS] = {
-		[PROVIDER] = store_text(r->client->provider), [CUID] = store_text(r->client->cuid), [MID] = store_int(r->m.mid), [PHASE] = store_int(r->life.phase),
+		[PROVIDER] = store_text(r->client->peer), [CUID] = store_text(r->client->cuid), [MID] = store_int(r->m.mid), [PHASE] = store_int(r->life.phase),
 		[PENDING] = store_int(r->life.pending), [BY_OWNER] = store_int(r->life.by_owner), [LIFETIME] = store_int(r->life.lifetime),
 		[EXPIRES] = when(r->life.expires, at), [DUE] = when(r->life.due, at), [TERMINATING] = store_int(r->life.terminating_s),
 		[START] = store_int((int64_t)r->life.start), [ENDED] = store_int(r->life.ended), [CAUSE] = store_int(r->life.cause),
@@ -73,7 +73,7 @@ static void save(struct store_txn *t, const struct record *r, struct moment at)
 
 static void drop(struct store_txn *t, const struct effect *e)
 {
-	const struct store_value v[] = { store_text(e->client->provider), store_text(e->client->cuid), store_int(e->mid) };
+	const struct store_value v[] = { store_text(e->client->peer), store_text(e->client->cuid), store_int(e->mid) };
 
 	store_add(t, REMOVE, v, 3);
 }
@@ -163,7 +163,7 @@ static void load_row(void *arg, const struct store_row *row)
 	struct client *c;
 	struct record *r;
 
-	if (settings_provider(l->core->settings, store_column_text(row, PROVIDER)) == NULL) {
+	if (settings_peer(l->core->settings, store_column_text(row, PROVIDER)) == NULL) {
 		l->over++;
 		return;
 	}

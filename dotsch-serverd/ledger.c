@@ -16,7 +16,7 @@ static void client_free(struct client *c)
 	for (size_t i = 0; i < c->n; i++)
 		record_free(c->v[i]);
 	free(c->v);
-	free(c->provider);
+	free(c->peer);
 	free(c->cuid);
 	free(c);
 }
@@ -45,29 +45,29 @@ static bool grow(void **v, size_t n, size_t *cap)
 	return true;
 }
 
-static struct client *client_new(const char *provider, const char *cuid)
+static struct client *client_new(const char *peer, const char *cuid)
 {
 	struct client *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return NULL;
-	c->provider = strdup(provider);
+	c->peer = strdup(peer);
 	c->cuid = strdup(cuid);
-	if (c->provider == NULL || c->cuid == NULL) {
+	if (c->peer == NULL || c->cuid == NULL) {
 		client_free(c);
 		return NULL;
 	}
 	return c;
 }
 
-struct client *ledger_client(struct ledger *t, const char *provider, const char *cuid, bool create)
+struct client *ledger_client(struct ledger *t, const char *peer, const char *cuid, bool create)
 {
 	struct client *c;
 	size_t same = 0;
 
 	for (size_t i = 0; i < t->n; i++) {
 		c = t->v[i];
-		if (strcmp(c->provider, provider) != 0)
+		if (strcmp(c->peer, peer) != 0)
 			continue;
 		if (strcmp(c->cuid, cuid) == 0)
 			return c;
@@ -75,7 +75,7 @@ struct client *ledger_client(struct ledger *t, const char *provider, const char 
 	}
 	if (!create || same >= LEDGER_MAX_CLIENTS || !grow((void **)&t->v, t->n, &t->cap))
 		return NULL;
-	c = client_new(provider, cuid);
+	c = client_new(peer, cuid);
 	if (c != NULL)
 		t->v[t->n++] = c;
 	return c;
@@ -107,9 +107,9 @@ struct record *client_find(const struct client *c, uint32_t mid)
 	return i < c->n && c->v[i]->m.mid == mid ? c->v[i] : NULL;
 }
 
-struct record *ledger_find(struct ledger *t, const char *provider, const char *cuid, uint32_t mid)
+struct record *ledger_find(struct ledger *t, const char *peer, const char *cuid, uint32_t mid)
 {
-	return client_find(ledger_client(t, provider, cuid, false), mid);
+	return client_find(ledger_client(t, peer, cuid, false), mid);
 }
 
 struct record *record_new(struct mitigation *m, uint32_t mid)
@@ -223,21 +223,21 @@ bool life_live(const struct life *l)
 	return l->phase == PHASE_ACTIVE || l->phase == PHASE_TERMINATING;
 }
 
-size_t ledger_count(const struct ledger *t, const char *provider)
+size_t ledger_count(const struct ledger *t, const char *peer)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < t->n; i++)
-		if (strcmp(t->v[i]->provider, provider) == 0)
+		if (strcmp(t->v[i]->peer, peer) == 0)
 			for (size_t j = 0; j < t->v[i]->n; j++)
 				n += t->v[i]->v[j]->life.phase != PHASE_ENDED;
 	return n;
 }
 
-bool ledger_mitigating(const struct ledger *t, const char *provider)
+bool ledger_mitigating(const struct ledger *t, const char *peer)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (strcmp(t->v[i]->provider, provider) == 0)
+		if (strcmp(t->v[i]->peer, peer) == 0)
 			for (size_t j = 0; j < t->v[i]->n; j++)
 				if (life_live(&t->v[i]->v[j]->life) && !t->v[i]->v[j]->life.pending)
 					return true;

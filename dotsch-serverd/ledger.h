@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ledger - the mitigations by (provider, cuid, mid), their phases and lifetimes. Pure: time is an argument (milliseconds that never step). */
+/* ledger - the mitigations by (peer, cuid, mid), their phases and lifetimes. Pure: time is an argument (milliseconds that never step). */
 #ifndef SERVERD_LEDGER_H
 #define SERVERD_LEDGER_H
 
@@ -10,7 +10,7 @@
 #include "dots/mitigation.h"
 
 #define LEDGER_NEVER INT64_MAX
-#define LEDGER_MAX_CLIENTS 64         /* cuids of one provider: a peer makes up as many as it likes */
+#define LEDGER_MAX_CLIENTS 64         /* cuids of one peer: a peer makes up as many as it likes */
 #define REJECTED_KEPT_S 45           /* beyond the retry-timer (RFC 9132, 4.4.1) */
 #define EPILOGUE_MS 10000            /* how long observers can still read that a mitigation is over: the status may wait 3 s for its turn */
 
@@ -37,7 +37,7 @@ struct life {
 };
 
 struct client {
-	char *provider, *cuid;
+	char *peer, *cuid;
 	struct record **v;           /* by mid */
 	size_t n, cap;
 };
@@ -65,9 +65,9 @@ struct ledger {
 void ledger_init(struct ledger *t);
 void ledger_free(struct ledger *t);
 
-/* Finds; with create makes a new one. NULL: not there, out of memory, or too many of this provider. */
-struct client *ledger_client(struct ledger *t, const char *provider, const char *cuid, bool create);
-struct record *ledger_find(struct ledger *t, const char *provider, const char *cuid, uint32_t mid);
+/* Finds; with create makes a new one. NULL: not there, out of memory, or too many of this peer. */
+struct client *ledger_client(struct ledger *t, const char *peer, const char *cuid, bool create);
+struct record *ledger_find(struct ledger *t, const char *peer, const char *cuid, uint32_t mid);
 struct record *client_find(const struct client *c, uint32_t mid);
 
 /* Takes m's contents over (m is empty afterwards). NULL out of memory, and m is untouched. */
@@ -92,8 +92,8 @@ enum dots_status life_status(const struct life *l);
 /* In force or waiting to be: what `sync` names, what counts as a mitigation under way. */
 bool life_live(const struct life *l);
 
-size_t ledger_count(const struct ledger *t, const char *provider);     /* all but the ended ones */
-bool ledger_mitigating(const struct ledger *t, const char *provider);  /* any live one that is not pending: mitigating-config applies */
+size_t ledger_count(const struct ledger *t, const char *peer);     /* all but the ended ones */
+bool ledger_mitigating(const struct ledger *t, const char *peer);  /* any live one that is not pending: mitigating-config applies */
 /* Every record, in order of client and mid. fn must not change the table's shape. */
 void ledger_each(const struct ledger *t, void (*fn)(void *arg, struct record *r), void *arg);
 

@@ -17,8 +17,8 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/outcome.c %D%/outcome.h \
 	%D%/path.c %D%/path.h \
 	%D%/pipeline.c %D%/pipeline.h \
-	%D%/provider.c %D%/provider.h \
-	%D%/provider_dial.c %D%/provider_move.c %D%/provider_private.h \
+	%D%/peer.c %D%/peer.h \
+	%D%/peer_dial.c %D%/peer_move.c %D%/peer_private.h \
 	%D%/redirect.c %D%/redirect.h \
 	%D%/reload.c %D%/server_private.h \
 	%D%/repl.c %D%/repl.h \
@@ -26,7 +26,7 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/resource.c %D%/resource.h \
 	%D%/interface.c %D%/interface.h \
 	%D%/server.c %D%/server.h \
-	%D%/settings.c %D%/settings.h \
+	%D%/settings.c %D%/settings.h %D%/settings_peer.c %D%/settings_private.h \
 	%D%/show.c %D%/show.h \
 	%D%/sigconfig.c %D%/sigconfig.h \
 	%D%/ledger.c %D%/ledger.h \

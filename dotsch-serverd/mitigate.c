@@ -16,7 +16,7 @@
 /* One PUT on its way through the checks. */
 struct put {
 	struct core *core;
-	const struct provider_config *provider;
+	const struct peer_config *peer;
 	const struct target *what;
 	struct moment at;
 	struct mitigation *asked;
@@ -48,8 +48,8 @@ static int64_t granted(const struct put *p)
 	int64_t asked = p->asked->lifetime;
 
 	if (asked == LIFETIME_INDEFINITE)
-		return p->provider->indefinite ? LIFETIME_INDEFINITE : p->provider->max_lifetime;
-	return asked > p->provider->max_lifetime ? p->provider->max_lifetime : asked;
+		return p->peer->indefinite ? LIFETIME_INDEFINITE : p->peer->max_lifetime;
+	return asked > p->peer->max_lifetime ? p->peer->max_lifetime : asked;
 }
 
 /* 2.01 or 2.04 with the lifetime that was granted, and status 1 while the owner is asked. */
@@ -152,7 +152,7 @@ static void drop_replaced(struct put *p, struct client *c, const struct record *
 		if (other == by || !life_live(&other->life) || !mitigation_overlap(&by->m, &other->m))
 			continue;
 		outcome_line(p->o, emit_withdraw(other, "replaced"));
-		audit_note(p->o, other, "replaced", p->provider->name, NULL);
+		audit_note(p->o, other, "replaced", p->peer->name, NULL);
 		outcome_removed(p->o, ledger_take(&p->core->ledger, other));   /* room was reserved */
 	}
 }
@@ -188,7 +188,7 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 	}
 	outcome_added(p->o, r);
 	outcome_line(p->o, emit_mitigate(r, p->at.now));
-	audit_note(p->o, r, "requested", p->provider->name, r->note);
+	audit_note(p->o, r, "requested", p->peer->name, r->note);
 	drop_replaced(p, c, r);
 	answer_granted(p, CODE_CREATED, r);
 }
@@ -198,19 +198,19 @@ static void put_new(struct put *p, struct client *c)
 	struct core *core = p->core;
 	struct overlap ov;
 	const char *why_ask;
-	enum verdict verdict = consent_judge(p->provider, &core->guarded, p->asked, &why_ask);
+	enum verdict verdict = consent_judge(p->peer, &core->guarded, p->asked, &why_ask);
 
 	find_overlaps(p, c, &ov);
 	if (verdict == VERDICT_LEGITIMATE || ov.rejected != NULL) {
 		answer_conflict(p, CONFLICT_LEGITIMATE_TRAFFIC, NULL);
 	} else if (ov.conflict != NULL) {
 		answer_conflict(p, CONFLICT_OVERLAPPING_TARGETS, ov.conflict);
-	} else if (ledger_count(&core->ledger, p->provider->name) - ov.n_replaced >= p->provider->max_mitigations) {
+	} else if (ledger_count(&core->ledger, p->peer->name) - ov.n_replaced >= p->peer->max_mitigations) {
 		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "as many mitigations as this server keeps for one client");
 	} else if (core->room != NULL && !core->room(core->arg)) {
 		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "the enforcing side does not keep up");
 	} else {
-		c = c != NULL ? c : ledger_client(&core->ledger, p->provider->name, p->what->cuid, true);
+		c = c != NULL ? c : ledger_client(&core->ledger, p->peer->name, p->what->cuid, true);
 		if (c == NULL)
 			reply_unavailable(&p->o->reply, RETRY_BUSY_S, "more cuids than this server keeps for one client");
 		else
@@ -221,7 +221,7 @@ static void put_new(struct put *p, struct client *c)
 /* The request without its place: Uri-Path, options and body. */
 static int read_put(struct put *p, const struct message *m, const struct prefix_list *domain, struct body *body, struct reason *why)
 {
-	struct validate_rules rules = { .call_home = true, .with_lifetime = !p->efficacy, .domain = domain, .targets = &p->provider->targets };
+	struct validate_rules rules = { .call_home = true, .with_lifetime = !p->efficacy, .domain = domain, .targets = &p->peer->targets };
 
 	if (p->what->cuid == NULL || !p->what->has_mid)
 		return reason_set(why, REASON_BAD_REQUEST, p->what->cuid == NULL ? "cuid" : "mid", "RFC 9132, 4.4.1", "missing in the Uri-Path");
@@ -240,10 +240,10 @@ static int read_put(struct put *p, const struct message *m, const struct prefix_
 	return validate_request(&body->scope[0], &rules, why);
 }
 
-void mitigate_put(struct core *core, const struct provider_config *provider, const struct prefix_list *domain, const struct target *what,
+void mitigate_put(struct core *core, const struct peer_config *peer, const struct prefix_list *domain, const struct target *what,
     const struct message *m, struct moment at, struct outcome *o)
 {
-	struct put p = { .core = core, .provider = provider, .what = what, .at = at, .o = o, .efficacy = m->if_match };
+	struct put p = { .core = core, .peer = peer, .what = what, .at = at, .o = o, .efficacy = m->if_match };
 	struct client *c;
 	struct record *r;
 	struct reason why;
@@ -256,7 +256,7 @@ void mitigate_put(struct core *core, const struct provider_config *provider, con
 		return;
 	}
 	p.asked = &body.scope[0];
-	c = ledger_client(&core->ledger, provider->name, what->cuid, false);
+	c = ledger_client(&core->ledger, peer->name, what->cuid, false);
 	r = client_find(c, what->mid);
 	if (r != NULL && r->life.phase == PHASE_ENDED)
 		r = NULL;
@@ -269,7 +269,7 @@ void mitigate_put(struct core *core, const struct provider_config *provider, con
 	body_free(&body);
 }
 
-void mitigate_get(struct core *core, const struct provider_config *p, const struct target *what, bool notification, struct moment at, struct reply *out)
+void mitigate_get(struct core *core, const struct peer_config *p, const struct target *what, bool notification, struct moment at, struct reply *out)
 {
 	if (what->cuid == NULL)
 		reply_text(out, REASON_BAD_REQUEST, "cuid: missing in the Uri-Path (RFC 9132, 4.4.2)");
@@ -303,7 +303,7 @@ static void terminate(struct core *core, struct record *r, struct moment at, str
 	outcome_changed(o, r, &before);
 }
 
-void mitigate_delete(struct core *core, const struct provider_config *p, const struct target *what, struct moment at, struct outcome *o)
+void mitigate_delete(struct core *core, const struct peer_config *p, const struct target *what, struct moment at, struct outcome *o)
 {
 	struct record *r;
 

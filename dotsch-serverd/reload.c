@@ -5,16 +5,16 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "provider.h"
+#include "peer.h"
 
-/* One provider of the new settings: known, with its new credentials, or new. */
-struct next { struct provider *p; struct tls_bundle *bundle; };
+/* One peer of the new settings: known, with its new credentials, or new. */
+struct next { struct peer *p; struct tls_bundle *bundle; };
 
-static struct provider *find(const struct server *s, const char *name)
+static struct peer *find(const struct server *s, const char *name)
 {
-	for (size_t i = 0; i < s->n_providers; i++)
-		if (strcmp(provider_settings(s->providers[i])->name, name) == 0)
-			return s->providers[i];
+	for (size_t i = 0; i < s->n_peers; i++)
+		if (strcmp(peer_settings(s->peers[i])->name, name) == 0)
+			return s->peers[i];
 	return NULL;
 }
 
@@ -23,14 +23,14 @@ static int prepare(struct server *s, const struct settings *settings, struct nex
 {
 	if (server_open_scope(s, settings, why) != 0)
 		return -1;
-	for (size_t i = 0; i < settings->n_providers; i++) {
-		const struct provider_config *config = &settings->providers[i];
+	for (size_t i = 0; i < settings->n_peers; i++) {
+		const struct peer_config *config = &settings->peers[i];
 
 		next[i].p = find(s, config->name);
 		if (next[i].p != NULL)
-			next[i].bundle = provider_credentials(next[i].p, config, why);
+			next[i].bundle = peer_credentials(next[i].p, config, why);
 		else
-			next[i].p = provider_new(s, config, why);
+			next[i].p = peer_new(s, config, why);
 		if (next[i].p == NULL || (next[i].bundle == NULL && find(s, config->name) != NULL))
 			return -1;
 	}
@@ -40,19 +40,19 @@ static int prepare(struct server *s, const struct settings *settings, struct nex
 static void give_up(struct server *s, struct next *next, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		bool known = next[i].p != NULL && find(s, provider_settings(next[i].p)->name) == next[i].p;
+		bool known = next[i].p != NULL && find(s, peer_settings(next[i].p)->name) == next[i].p;
 
 		tls_bundle_unref(next[i].bundle);
 		if (!known)
-			provider_free(next[i].p, false);
+			peer_free(next[i].p, false);
 	}
 }
 
 static void remove_others(struct server *s, const struct settings *settings)
 {
-	for (size_t i = 0; i < s->n_providers; i++)
-		if (settings_provider(settings, provider_settings(s->providers[i])->name) == NULL)
-			provider_remove(s->providers[i]);
+	for (size_t i = 0; i < s->n_peers; i++)
+		if (settings_peer(settings, peer_settings(s->peers[i])->name) == NULL)
+			peer_remove(s->peers[i]);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -62,31 +62,31 @@ static bool same_text(const char *a, const char *b)
 
 int server_reload(struct server *s, const struct settings *settings, struct reason *why)
 {
-	struct next *next = calloc(settings->n_providers, sizeof(*next));
-	struct provider **providers = calloc(settings->n_providers, sizeof(struct provider *));
+	struct next *next = calloc(settings->n_peers, sizeof(*next));
+	struct peer **peers = calloc(settings->n_peers, sizeof(struct peer *));
 
-	if (next == NULL || providers == NULL || prepare(s, settings, next, why) != 0) {
-		if (next == NULL || providers == NULL)
+	if (next == NULL || peers == NULL || prepare(s, settings, next, why) != 0) {
+		if (next == NULL || peers == NULL)
 			reason_set(why, 0, "", "", "out of memory");
 		else
-			give_up(s, next, settings->n_providers);
+			give_up(s, next, settings->n_peers);
 		free(next);
-		free(providers);
+		free(peers);
 		return -1;
 	}
 	if (!same_text(s->core.settings->state, settings->state))
 		log_warning("state: the file is another one only after a restart");
 	remove_others(s, settings);
-	for (size_t i = 0; i < settings->n_providers; i++) {
-		providers[i] = next[i].p;
+	for (size_t i = 0; i < settings->n_peers; i++) {
+		peers[i] = next[i].p;
 		if (next[i].bundle != NULL)
-			provider_change(next[i].p, &settings->providers[i], next[i].bundle);
+			peer_change(next[i].p, &settings->peers[i], next[i].bundle);
 		tls_bundle_unref(next[i].bundle);
 	}
 	free(next);
-	free(s->providers);
-	s->providers = providers;
-	s->n_providers = settings->n_providers;
+	free(s->peers);
+	s->peers = peers;
+	s->n_peers = settings->n_peers;
 	s->core.settings = settings;
 	server_guard_configured(s, settings);
 	server_read_scopes(s);

@@ -7,9 +7,9 @@
 #include "redirect.h"
 #include "sigconfig.h"
 
-/* Who asks: the provider, its scope as it stands now, and the session's configuration. */
+/* Who asks: the peer, its scope as it stands now, and the session's configuration. */
 struct requester {
-	const struct provider_config *provider;
+	const struct peer_config *peer;
 	const struct prefix_list *domain;
 	struct sigconfig *config;
 	struct redirection *redirection;     /* filled in when the requester sends us elsewhere */

@@ -20,7 +20,7 @@
 #include "mitigate.h"
 #include "notify.h"
 #include "pipeline.h"
-#include "provider.h"
+#include "peer.h"
 #include "interface.h"
 
 #define COMMITS_MAX 4096             /* answers that wait for the disk; past it new requests are told to wait */
@@ -45,14 +45,14 @@ struct store *server_store(const struct server *s)
 	return s->store;
 }
 
-size_t server_providers(const struct server *s)
+size_t server_peers(const struct server *s)
 {
-	return s->n_providers;
+	return s->n_peers;
 }
 
-json_t *server_session(const struct server *s, size_t provider)
+json_t *server_session(const struct server *s, size_t peer)
 {
-	return provider_describe(s->providers[provider]);
+	return peer_describe(s->peers[peer]);
 }
 
 void server_say(struct server *s, json_t *line)
@@ -117,9 +117,9 @@ static void tell_observers(struct server *s, const struct outcome *o)
 	for (size_t i = 0; i < o->n_effects; i++) {
 		const struct effect *e = &o->effects[i];
 
-		for (size_t j = 0; j < s->n_providers && e->kind != EFFECT_HOSTS; j++)
-			if (strcmp(provider_settings(s->providers[j])->name, e->client->provider) == 0)
-				provider_mitigation_changed(s->providers[j], e->client->cuid, e->mid);
+		for (size_t j = 0; j < s->n_peers && e->kind != EFFECT_HOSTS; j++)
+			if (strcmp(peer_settings(s->peers[j])->name, e->client->peer) == 0)
+				peer_mitigation_changed(s->peers[j], e->client->cuid, e->mid);
 	}
 }
 
@@ -299,9 +299,9 @@ void server_guard_configured(struct server *s, const struct settings *settings)
 	for (size_t i = 0; i < resolvers.n; i++)
 		guard(s, &resolvers.v[i]);
 	prefix_list_free(&resolvers);
-	for (size_t i = 0; i < settings->n_providers; i++)
-		for (size_t j = 0; j < settings->providers[i].addresses.n; j++)
-			if (addr_parse(settings->providers[i].addresses.v[j], &p) == 0)
+	for (size_t i = 0; i < settings->n_peers; i++)
+		for (size_t j = 0; j < settings->peers[i].addresses.n; j++)
+			if (addr_parse(settings->peers[i].addresses.v[j], &p) == 0)
 				guard(s, &p);
 }
 
@@ -323,8 +323,8 @@ static int open_state(struct server *s, struct reason *why)
 
 void server_read_scopes(struct server *s)
 {
-	for (size_t i = 0; i < s->n_providers; i++)
-		provider_scope(s->providers[i], s->interfaces);
+	for (size_t i = 0; i < s->n_peers; i++)
+		peer_scope(s->peers[i], s->interfaces);
 }
 
 static void on_scope(void *arg)
@@ -334,8 +334,8 @@ static void on_scope(void *arg)
 
 int server_open_scope(struct server *s, const struct settings *settings, struct reason *why)
 {
-	for (size_t i = 0; i < settings->n_providers; i++)
-		if (settings->providers[i].scope_interfaces.n > 0 && s->interfaces == NULL) {
+	for (size_t i = 0; i < settings->n_peers; i++)
+		if (settings->peers[i].scope_interfaces.n > 0 && s->interfaces == NULL) {
 			s->interfaces = interfaces_new(s->loop, on_scope, s, why);
 			if (s->interfaces == NULL)
 				return -1;
@@ -343,18 +343,18 @@ int server_open_scope(struct server *s, const struct settings *settings, struct 
 	return 0;
 }
 
-static int open_providers(struct server *s, struct reason *why)
+static int open_peers(struct server *s, struct reason *why)
 {
-	s->providers = calloc(s->core.settings->n_providers, sizeof(*s->providers));
-	if (s->providers == NULL)
+	s->peers = calloc(s->core.settings->n_peers, sizeof(*s->peers));
+	if (s->peers == NULL)
 		return reason_set(why, 0, "", "", "out of memory");
-	for (size_t i = 0; i < s->core.settings->n_providers; i++) {
-		struct provider *p = provider_new(s, &s->core.settings->providers[i], why);
+	for (size_t i = 0; i < s->core.settings->n_peers; i++) {
+		struct peer *p = peer_new(s, &s->core.settings->peers[i], why);
 
 		if (p == NULL)
 			return -1;
-		s->providers[s->n_providers++] = p;
-		provider_scope(p, s->interfaces);
+		s->peers[s->n_peers++] = p;
+		peer_scope(p, s->interfaces);
 	}
 	return 0;
 }
@@ -386,7 +386,7 @@ struct server *server_new(struct loop *l, const struct settings *settings, const
 			return NULL;
 		}
 	}
-	if (open_ring(s, options->pipeline, why) != 0 || open_state(s, why) != 0 || server_open_scope(s, settings, why) != 0 || open_providers(s, why) != 0) {
+	if (open_ring(s, options->pipeline, why) != 0 || open_state(s, why) != 0 || server_open_scope(s, settings, why) != 0 || open_peers(s, why) != 0) {
 		server_free(s, 0);
 		return NULL;
 	}
@@ -399,9 +399,9 @@ void server_free(struct server *s, int timeout_ms)
 		return;
 	store_close(s->store);       /* answers what it commits, over sessions that still stand */
 	s->store = NULL;
-	for (size_t i = 0; i < s->n_providers; i++)
-		provider_free(s->providers[i], true);
-	free(s->providers);
+	for (size_t i = 0; i < s->n_peers; i++)
+		peer_free(s->peers[i], true);
+	free(s->peers);
 	control_free(s->control);
 	notify_free(s->notify);
 	interfaces_free(s->interfaces);

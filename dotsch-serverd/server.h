@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* server - what joins the parts: the providers' requests go in, lines go out when the answer is safe, lines come in, time passes. */
+/* server - what joins the parts: the peers' requests go in, lines go out when the answer is safe, lines come in, time passes. */
 #ifndef SERVERD_SERVER_H
 #define SERVERD_SERVER_H
 
@@ -29,8 +29,8 @@ struct loop *server_loop(const struct server *s);
 struct core *server_core(struct server *s);
 struct moment server_moment(const struct server *s);
 struct store *server_store(const struct server *s);                   /* NULL: nothing is kept */
-size_t server_providers(const struct server *s);
-json_t *server_session(const struct server *s, size_t provider);      /* how the link to it stands; new reference */
+size_t server_peers(const struct server *s);
+json_t *server_session(const struct server *s, size_t peer);      /* how the link to it stands; new reference */
 
 /* Makes the outcome come true: its lines go out, observers are told, the request is answered. Takes over *o's contents; in may be NULL. */
 void server_submit(struct server *s, struct outcome *o, struct incoming *in);

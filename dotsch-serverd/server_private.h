@@ -5,13 +5,13 @@
 
 #include "server.h"
 
-struct provider;
+struct peer;
 
 struct server {
 	struct loop *loop;
 	struct core core;
-	struct provider **providers;
-	size_t n_providers;
+	struct peer **peers;
+	size_t n_peers;
 	struct line_in *in;                  /* stdin: the ring's end, or the owner's decisions */
 	struct line_out *out;                /* stdout */
 	struct pipeline *pipeline;           /* NULL: stdout is the ring */

@@ -15,7 +15,7 @@
 enum consent_policy { CONSENT_AUTO, CONSENT_ASK };
 
 /* Strings belong to the file (struct conf) and live as long as the configuration. */
-struct provider_config {
+struct peer_config {
 	const char *name;
 	struct text_list addresses;          /* addresses or names, in the file's order */
 	uint16_t port;
@@ -44,13 +44,13 @@ struct settings {
 	unsigned consent_s;                  /* an unanswered question ends after this; 0 = never */
 	bool consent_accept;                 /* … with accept instead of reject */
 	const char *state;                   /* NULL: nothing is kept */
-	struct provider_config *providers;
-	size_t n_providers;
+	struct peer_config *peers;
+	size_t n_peers;
 };
 
 /* NULL with *why naming the file's line, option or secret. settings_free wipes the keys; NULL allowed. */
 struct settings *settings_load(const char *path, struct reason *why);
 void settings_free(struct settings *c);
-const struct provider_config *settings_provider(const struct settings *c, const char *name);   /* NULL: not configured */
+const struct peer_config *settings_peer(const struct settings *c, const char *name);   /* NULL: not configured */
 
 #endif

@@ -19,7 +19,7 @@ enum { OP_PUT, OP_GET, OP_DELETE, OP_EFFICACY, OP_CONFIG, OP_REDIRECT, OP_LINE, 
 struct world {
 	struct core core;
 	struct settings settings;
-	struct provider_config provider;
+	struct peer_config peer;
 	struct sigconfig config;
 	struct redirection elsewhere;
 	struct moment at;
@@ -31,10 +31,10 @@ static void begin(struct world *w)
 	struct prefix any;
 
 	memset(w, 0, sizeof(*w));
-	w->provider = (struct provider_config){ .name = "isp", .max_mitigations = 20, .max_lifetime = 86400, .indefinite = true };
+	w->peer = (struct peer_config){ .name = "isp", .max_mitigations = 20, .max_lifetime = 86400, .indefinite = true };
 	prefix_parse("10.20.0.0/16", false, &any);
-	prefix_list_add(&w->provider.scope, &any);
-	w->settings = (struct settings){ .terminating_s = 120, .rejected_s = 3600, .consent_s = 600, .providers = &w->provider, .n_providers = 1 };
+	prefix_list_add(&w->peer.scope, &any);
+	w->settings = (struct settings){ .terminating_s = 120, .rejected_s = 3600, .consent_s = 600, .peers = &w->peer, .n_peers = 1 };
 	w->core.settings = &w->settings;
 	ledger_init(&w->core.ledger);
 	sigconfig_init(&w->config, 60);
@@ -44,7 +44,7 @@ static void begin(struct world *w)
 static void end(struct world *w)
 {
 	ledger_free(&w->core.ledger);
-	prefix_list_free(&w->provider.scope);
+	prefix_list_free(&w->peer.scope);
 	redirect_free(&w->elsewhere);
 }
 
@@ -52,7 +52,7 @@ static void request(struct world *w, unsigned op, uint8_t mid, const uint8_t *pa
 {
 	static const uint8_t methods[] = { METHOD_PUT, METHOD_GET, METHOD_DELETE, METHOD_PUT, METHOD_PUT, METHOD_PUT };
 	static const char *const resources[] = { "mitigate", "mitigate", "mitigate", "mitigate", "config", "redirect" };
-	struct requester who = { .provider = &w->provider, .domain = &w->provider.scope, .config = &w->config, .redirection = &w->elsewhere, .redirected_s = -1 };
+	struct requester who = { .peer = &w->peer, .domain = &w->peer.scope, .config = &w->config, .redirection = &w->elsewhere, .redirected_s = -1 };
 	struct message m;
 	char number[20];
 
@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		len = payload == NULL ? 0 : (size_t)(c.p - payload);
 		outcome_init(&w.o);
-		w.provider.consent = op & OP_ASK ? CONSENT_ASK : CONSENT_AUTO;
+		w.peer.consent = op & OP_ASK ? CONSENT_ASK : CONSENT_AUTO;
 		if ((op & 0x3f) % OPS < OP_LINE) {
 			request(&w, (op & 0x3f) % OPS, mid, payload, len);
 			if (op & OP_UNDO)

@@ -26,7 +26,7 @@
 struct fixture {
 	struct core core;
 	struct settings settings;
-	struct provider_config providers[2];
+	struct peer_config peers[2];
 	struct sigconfig config;
 	struct redirection elsewhere;
 	int64_t redirected_s;
@@ -50,11 +50,11 @@ static inline int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	f->settings = (struct settings){ .terminating_s = 120, .rejected_s = 3600, .providers = f->providers, .n_providers = 2 };
+	f->settings = (struct settings){ .terminating_s = 120, .rejected_s = 3600, .peers = f->peers, .n_peers = 2 };
 	for (int i = 0; i < 2; i++) {
-		f->providers[i] = (struct provider_config){ .name = names[i], .consent = CONSENT_AUTO, .max_mitigations = 100, .max_lifetime = 86400, .nat_timeout = 240 };
-		add_prefix(&f->providers[i].scope, "10.20.0.0/16");
-		add_prefix(&f->providers[i].scope, "2001:db8:1::/48");
+		f->peers[i] = (struct peer_config){ .name = names[i], .consent = CONSENT_AUTO, .max_mitigations = 100, .max_lifetime = 86400, .nat_timeout = 240 };
+		add_prefix(&f->peers[i].scope, "10.20.0.0/16");
+		add_prefix(&f->peers[i].scope, "2001:db8:1::/48");
 	}
 	f->core.settings = &f->settings;
 	ledger_init(&f->core.ledger);
@@ -75,10 +75,10 @@ static inline int teardown(void **state)
 	ledger_free(&f->core.ledger);
 	prefix_list_free(&f->core.guarded);
 	for (int i = 0; i < 2; i++) {
-		prefix_list_free(&f->providers[i].scope);
-		prefix_list_free(&f->providers[i].targets);
-		prefix_list_free(&f->providers[i].legitimate_sources);
-		prefix_list_free(&f->providers[i].legitimate_targets);
+		prefix_list_free(&f->peers[i].scope);
+		prefix_list_free(&f->peers[i].targets);
+		prefix_list_free(&f->peers[i].legitimate_sources);
+		prefix_list_free(&f->peers[i].legitimate_targets);
 	}
 	buf_free(&f->payload);
 	free(f);
@@ -112,7 +112,7 @@ static inline void set_path(struct message *m, char *text)
 /* Sends a request as provider `who`; the outcome is f->last, and its code is returned. */
 static inline uint8_t request(struct fixture *f, int who, uint8_t method, const char *path)
 {
-	struct requester r = { .provider = &f->providers[who], .domain = &f->providers[who].scope, .config = &f->config, .redirection = &f->elsewhere,
+	struct requester r = { .peer = &f->peers[who], .domain = &f->peers[who].scope, .config = &f->config, .redirection = &f->elsewhere,
 		.redirected_s = f->redirected_s };
 	char text[300];
 

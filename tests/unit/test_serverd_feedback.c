@@ -128,7 +128,7 @@ static void consent_ask_CH_29_CH_30(void **state)
 	struct body b;
 	char *l;
 
-	f->providers[0].consent = CONSENT_ASK;
+	f->peers[0].consent = CONSENT_ASK;
 	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 1800)), CODE_CREATED);
 	b = answer(f);
 	assert_int_equal(b.scope[0].status, STATUS_IN_PROGRESS);
@@ -174,7 +174,7 @@ static void decision_reject_CH_32(void **state)
 	struct fixture *f = *state;
 	struct body b;
 
-	f->providers[0].consent = CONSENT_ASK;
+	f->peers[0].consent = CONSENT_ASK;
 	put(f, 7, asking(TARGET, SOURCE, 1800));
 	assert_string_equal(feed(f, "{\"type\":\"decision\"," WHO "7,\"decision\":\"reject\"}"), "");
 	assert_line(f, 0, "{\"type\":\"withdraw\"," WHO "7,\"cause\":\"rejected\"}");
@@ -210,7 +210,7 @@ static void unanswered_question_times_out_by_policy(void **state)
 {
 	struct fixture *f = *state;
 
-	f->providers[0].consent = CONSENT_ASK;
+	f->peers[0].consent = CONSENT_ASK;
 	f->settings.consent_s = 300;
 	put(f, 7, asking(TARGET, SOURCE, 1800));
 	advance(f, 299);
@@ -230,7 +230,7 @@ static void unanswered_question_times_out_by_policy(void **state)
 static enum verdict judge(struct fixture *f, const char *target, const char *source)
 {
 	struct mitigation m = asking(target, source, 60);
-	enum verdict v = consent_judge(&f->providers[0], &f->core.guarded, &m, NULL);
+	enum verdict v = consent_judge(&f->peers[0], &f->core.guarded, &m, NULL);
 
 	mitigation_free(&m);
 	return v;
@@ -248,7 +248,7 @@ static void never_auto(void **state)
 	assert_int_equal(judge(f, "198.51.100.0/24", SOURCE), VERDICT_ASK);
 	assert_int_equal(judge(f, "198.51.100.1/32", SOURCE), VERDICT_ASK);
 	assert_int_equal(judge(f, "198.51.100.2/32", SOURCE), VERDICT_ACCEPT);
-	f->providers[0].ask_above = 32;
+	f->peers[0].ask_above = 32;
 	assert_int_equal(judge(f, TARGET, SOURCE), VERDICT_ACCEPT);
 	assert_int_equal(judge(f, TARGET, "10.20.30.0/24"), VERDICT_ASK);
 }

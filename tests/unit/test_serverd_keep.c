@@ -115,14 +115,14 @@ static void every_phase_survives(void **state)
 	keep(k);
 	simple(f, METHOD_DELETE, "mitigate/cuid=" CUID "/mid=1");
 	keep(k);
-	f->providers[0].consent = CONSENT_ASK;
+	f->peers[0].consent = CONSENT_ASK;
 	put(f, 2, asking(TARGET, "10.20.30.2/32", 1800));
 	keep(k);
 	put(f, 3, asking(TARGET, "10.20.30.3/32", 1800));
 	keep(k);
 	feed(f, "{\"type\":\"decision\"," WHO "3,\"decision\":\"reject\"}");
 	keep(k);
-	f->providers[0].indefinite = true;
+	f->peers[0].indefinite = true;
 	put(f, 4, asking(TARGET, "10.20.30.4/32", LIFETIME_INDEFINITE));
 	keep(k);
 	restart(k, 60);
@@ -202,7 +202,7 @@ static void audit_trail(void **state)
 	struct fixture *f = k->f;
 	char text[400] = "";
 
-	f->providers[0].consent = CONSENT_ASK;
+	f->peers[0].consent = CONSENT_ASK;
 	put(f, 7, asking(TARGET, SOURCE, 1800));
 	keep(k);
 	feed(f, "{\"type\":\"decision\"," WHO "7,\"decision\":\"accept\"}");

@@ -104,7 +104,7 @@ static void put_unknown_traffic_known_as_legitimate_is_4_09_cause_4_CH_32(void *
 	struct fixture *f = *state;
 	struct body b;
 
-	add_prefix(&f->providers[0].legitimate_targets, "203.0.113.0/28");
+	add_prefix(&f->peers[0].legitimate_targets, "203.0.113.0/28");
 	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 1800)), CODE_CONFLICT);
 	b = answer(f);
 	assert_int_equal(b.scope[0].conflict.cause, CONFLICT_LEGITIMATE_TRAFFIC);
@@ -117,7 +117,7 @@ static void put_over_capacity_is_5_03_with_max_age(void **state)
 {
 	struct fixture *f = *state;
 
-	f->providers[0].max_mitigations = 1;
+	f->peers[0].max_mitigations = 1;
 	put(f, 7, asking(TARGET, SOURCE, 1800));
 	assert_int_equal(put(f, 8, asking(TARGET, "10.20.30.41/32", 1800)), CODE_UNAVAILABLE);
 	assert_int_equal(f->last.reply.max_age, RETRY_BUSY_S);
@@ -254,7 +254,7 @@ static void lifetime_policy(void **state)
 	b = answer(f);
 	assert_int_equal(b.scope[0].lifetime, 86400);
 	body_free(&b);
-	f->providers[0].indefinite = true;
+	f->peers[0].indefinite = true;
 	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, LIFETIME_INDEFINITE)), CODE_CHANGED);
 	b = answer(f);
 	assert_int_equal(b.scope[0].lifetime, LIFETIME_INDEFINITE);
@@ -269,7 +269,7 @@ static void lifetime_runs_out(void **state)
 {
 	struct fixture *f = *state;
 	struct reply r;
-	struct requester who = { .provider = &f->providers[0], .domain = &f->providers[0].scope, .config = &f->config };
+	struct requester who = { .peer = &f->peers[0], .domain = &f->peers[0].scope, .config = &f->config };
 	struct message m;
 	char path[] = "mitigate/cuid=" CUID "/mid=7";
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "provider_private.h"
+#include "peer_private.h"
 
 #include "base/log.h"
 
@@ -8,7 +8,7 @@
 #define RETRY_MIN_S 60
 #define FIRST_RETRY_S 1              /* before there has been a session: whoever of the two starts first waits for the other */
 
-struct tls_bundle *provider_credentials(const struct provider *p, const struct provider_config *c, struct reason *why)
+struct tls_bundle *peer_credentials(const struct peer *p, const struct peer_config *c, struct reason *why)
 {
 	struct tls_config tls = {
 		.psk_identity = c->psk_identity,
@@ -25,7 +25,7 @@ struct tls_bundle *provider_credentials(const struct provider *p, const struct p
 	return tls_bundle_new(&tls, why);
 }
 
-static struct dial_config config_of(const struct provider *p, struct tls_bundle *bundle)
+static struct dial_config config_of(const struct peer *p, struct tls_bundle *bundle)
 {
 	const struct text_list *hosts = p->elsewhere.name != NULL ? &p->elsewhere.hosts : &p->config->addresses;
 
@@ -43,24 +43,24 @@ static struct dial_config config_of(const struct provider *p, struct tls_bundle 
 	};
 }
 
-static int dial_with(struct provider *p, struct tls_bundle *bundle, struct reason *why)
+static int dial_with(struct peer *p, struct tls_bundle *bundle, struct reason *why)
 {
 	const struct dial_config config = config_of(p, bundle);
 
-	p->dial = dial_new(server_loop(p->server), &config, &provider_dial_ops, p);
+	p->dial = dial_new(server_loop(p->server), &config, &peer_dial_ops, p);
 	return p->dial != NULL ? 0 : reason_set(why, 0, "provider", "", "%s: out of memory", p->config->name);
 }
 
-int provider_dial(struct provider *p, struct reason *why)
+int peer_dial(struct peer *p, struct reason *why)
 {
-	struct tls_bundle *bundle = provider_credentials(p, p->config, why);
+	struct tls_bundle *bundle = peer_credentials(p, p->config, why);
 	int rc = bundle != NULL ? dial_with(p, bundle, why) : -1;
 
 	tls_bundle_unref(bundle);
 	return rc;
 }
 
-void provider_change(struct provider *p, const struct provider_config *config, struct tls_bundle *bundle)
+void peer_change(struct peer *p, const struct peer_config *config, struct tls_bundle *bundle)
 {
 	struct reason why;
 	bool ok;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* provider_private - what the files of a provider share: its link, how it is dialled, and its stays elsewhere. */
-#ifndef SERVERD_PROVIDER_PRIVATE_H
-#define SERVERD_PROVIDER_PRIVATE_H
+/* peer_private - what the files of a peer share: its link, how it is dialled, and its stays elsewhere. */
+#ifndef SERVERD_PEER_PRIVATE_H
+#define SERVERD_PEER_PRIVATE_H
 
-#include "provider.h"
+#include "peer.h"
 
 #include "link/dial.h"
 #include "server.h"
 
-struct provider {
+struct peer {
 	struct server *server;
-	const struct provider_config *config;
+	const struct peer_config *config;
 	struct dial *dial;
 	struct session *session;             /* the one in use; NULL while there is none */
 	struct sigconfig sigconfig;          /* of that session */
@@ -29,17 +29,17 @@ struct provider {
 };
 
 /* Starts a session line of this event; new reference. */
-json_t *provider_line(const struct provider *p, const char *event);
-extern const struct dial_ops provider_dial_ops;
+json_t *peer_event(const struct peer *p, const char *event);
+extern const struct dial_ops peer_dial_ops;
 
 /* Dials where we ought to be now. 0, or -1 with *why. */
-int provider_dial(struct provider *p, struct reason *why);
+int peer_dial(struct peer *p, struct reason *why);
 
-void provider_move_init(struct provider *p);
-void provider_move_stop(struct provider *p);
+void peer_move_init(struct peer *p);
+void peer_move_stop(struct peer *p);
 /* Goes to another of the provider's listeners as soon as the answer is out (RFC 9066, 5.2.2); takes over *to. */
-void provider_move_to(struct provider *p, struct redirection *to);
+void peer_move_to(struct peer *p, struct redirection *to);
 /* The session there is over, or nobody is there: comes back. */
-void provider_move_home(struct provider *p);
+void peer_move_home(struct peer *p);
 
 #endif

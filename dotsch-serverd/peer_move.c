@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "provider_private.h"
+#include "peer_private.h"
 
 #include "base/log.h"
 
@@ -7,13 +7,13 @@
 #define RETURN_RETRY_MS 10000        /* while the return waits for the end of an attack */
 
 /* Leaves the session, for elsewhere or for home. */
-static void move(struct provider *p)
+static void move(struct peer *p)
 {
 	struct session *old = p->session;
 	struct reason why;
 
 	if (old != NULL) {
-		json_t *line = provider_line(p, "down");
+		json_t *line = peer_event(p, "down");
 
 		json_put_string(line, "reason", p->elsewhere.name != NULL ? "redirected" : "the redirection is over");
 		server_say(p->server, line);
@@ -22,11 +22,11 @@ static void move(struct provider *p)
 	session_close(old, true);
 	dial_free(p->dial);
 	p->dial = NULL;
-	if (provider_dial(p, &why) != 0)
+	if (peer_dial(p, &why) != 0)
 		log_error("%s: %s", p->config->name, why.text);
 }
 
-static void return_home(struct provider *p)
+static void return_home(struct peer *p)
 {
 	redirect_free(&p->elsewhere);
 	move(p);
@@ -34,7 +34,7 @@ static void return_home(struct provider *p)
 
 static void on_home(void *arg)
 {
-	struct provider *p = arg;
+	struct peer *p = arg;
 
 	loop_timer_stop(server_loop(p->server), &p->move);
 	return_home(p);
@@ -42,7 +42,7 @@ static void on_home(void *arg)
 
 static void on_move(void *arg)
 {
-	struct provider *p = arg;
+	struct peer *p = arg;
 	struct loop *l = server_loop(p->server);
 
 	if (!p->moved) {
@@ -57,7 +57,7 @@ static void on_move(void *arg)
 	}
 }
 
-void provider_move_to(struct provider *p, struct redirection *to)
+void peer_move_to(struct peer *p, struct redirection *to)
 {
 	redirect_free(&p->elsewhere);
 	p->elsewhere = *to;
@@ -67,18 +67,18 @@ void provider_move_to(struct provider *p, struct redirection *to)
 	loop_timer_set(server_loop(p->server), &p->move, REDIRECT_AFTER_MS);
 }
 
-void provider_move_home(struct provider *p)
+void peer_move_home(struct peer *p)
 {
 	loop_timer_set(server_loop(p->server), &p->home, 0);
 }
 
-void provider_move_init(struct provider *p)
+void peer_move_init(struct peer *p)
 {
 	loop_timer_init(&p->move, on_move, p);
 	loop_timer_init(&p->home, on_home, p);
 }
 
-void provider_move_stop(struct provider *p)
+void peer_move_stop(struct peer *p)
 {
 	loop_timer_stop(server_loop(p->server), &p->move);
 	loop_timer_stop(server_loop(p->server), &p->home);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "provider_private.h"
+#include "peer_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,14 +13,14 @@
 #define REPEAT_STATUS_MS 30000       /* notifications can be lost; an active mitigation's is sent again */
 #define AFTER_CLOSE_MS 10000         /* a provider that restarts is not called by all its routers in the same moment */
 
-static struct requester requester_of(struct provider *p)
+static struct requester requester_of(struct peer *p)
 {
 	int64_t since = p->redirected_at == 0 ? -1 : (loop_now(server_loop(p->server)) - p->redirected_at) / 1000;
 
-	return (struct requester){ .provider = p->config, .domain = &p->domain, .config = &p->sigconfig, .redirected_s = since };
+	return (struct requester){ .peer = p->config, .domain = &p->domain, .config = &p->sigconfig, .redirected_s = since };
 }
 
-json_t *provider_line(const struct provider *p, const char *event)
+json_t *peer_event(const struct peer *p, const char *event)
 {
 	json_t *line = envelope_new("session");
 
@@ -40,7 +40,7 @@ static void put_channel(json_t *line, const struct channel *c)
 	json_put(line, "resumed", json_boolean(c->resumed));
 }
 
-static void follow_config(struct provider *p)
+static void follow_config(struct peer *p)
 {
 	struct heartbeat_config hb;
 	struct transmission_config repeat;
@@ -53,7 +53,7 @@ static void follow_config(struct provider *p)
 
 static void on_request(void *arg, struct session *s, struct incoming *in)
 {
-	struct provider *p = arg;
+	struct peer *p = arg;
 	struct requester who = requester_of(p);
 	struct sigconf before = p->sigconfig.active;
 	struct redirection elsewhere;
@@ -70,12 +70,12 @@ static void on_request(void *arg, struct session *s, struct incoming *in)
 		session_notify(p->session, resource_observes_config, NULL);
 	}
 	if (elsewhere.name != NULL)
-		provider_move_to(p, &elsewhere);
+		peer_move_to(p, &elsewhere);
 }
 
 static void on_render(void *arg, struct session *s, const struct message *registered, struct response *out, struct buf *payload)
 {
-	struct provider *p = arg;
+	struct peer *p = arg;
 	struct requester who = requester_of(p);
 	struct reply r;
 
@@ -101,7 +101,7 @@ static int64_t random_ms(uint32_t max)
 
 static void on_again(void *arg)
 {
-	struct provider *p = arg;
+	struct peer *p = arg;
 
 	if (p->session == NULL && p->dial != NULL)
 		dial_again(p->dial);
@@ -110,8 +110,8 @@ static void on_again(void *arg)
 /* A session that is replaced is closed by us and ends without this. */
 static void on_down(void *arg, struct session *s, const char *why, bool orderly, bool lost)
 {
-	struct provider *p = arg;
-	json_t *line = provider_line(p, "down");
+	struct peer *p = arg;
+	json_t *line = peer_event(p, "down");
 
 	if (p->session == s)
 		p->session = NULL;
@@ -122,7 +122,7 @@ static void on_down(void *arg, struct session *s, const char *why, bool orderly,
 	log_warning("%s: the session is down: %s", p->config->name, why);
 	loop_timer_stop(server_loop(p->server), &p->repeat);
 	if (p->elsewhere.name != NULL && p->elsewhere.ttl == 0)
-		provider_move_home(p);     /* for that session only */
+		peer_move_home(p);     /* for that session only */
 	else if (orderly)
 		loop_timer_set(server_loop(p->server), &p->again, random_ms(AFTER_CLOSE_MS));
 	else if (p->dial != NULL)
@@ -131,7 +131,7 @@ static void on_down(void *arg, struct session *s, const char *why, bool orderly,
 
 static void on_silent(void *arg, struct session *s, unsigned unanswered)
 {
-	struct provider *p = arg;
+	struct peer *p = arg;
 	int64_t now = loop_now(server_loop(p->server));
 
 	if (s != p->session || unanswered < SILENT_HEARTBEATS || now - p->parallel_at < PARALLEL_MIN_MS)
@@ -145,9 +145,9 @@ static const struct session_handler handler = { .request = on_request, .render =
 
 static void on_established(void *arg, struct channel *c)
 {
-	struct provider *p = arg;
+	struct peer *p = arg;
 	struct session *old = p->session;
-	json_t *line = provider_line(p, "up");
+	json_t *line = peer_event(p, "up");
 	struct session *s;
 	char address[64];
 
@@ -175,21 +175,21 @@ static void on_established(void *arg, struct channel *c)
 
 static void on_failed(void *arg, const char *why, unsigned next_s)
 {
-	struct provider *p = arg;
+	struct peer *p = arg;
 	json_t *line;
 
 	log_error("%s: no session: %s; tried again in %u s", p->config->name, why, next_s);
 	if (p->session != NULL)
 		return;              /* an attempt beside a session that still stands */
 	if (p->elsewhere.name != NULL)
-		provider_move_home(p);     /* nobody there */
-	line = provider_line(p, "unreachable");
+		peer_move_home(p);     /* nobody there */
+	line = peer_event(p, "unreachable");
 	json_put_string(line, "reason", why);
 	json_put_int(line, "retry", next_s);
 	server_say(p->server, line);
 }
 
-const struct dial_ops provider_dial_ops = { .established = on_established, .failed = on_failed };
+const struct dial_ops peer_dial_ops = { .established = on_established, .failed = on_failed };
 
 static bool observes_any(void *unused, const struct message *registered)
 {
@@ -198,7 +198,7 @@ static bool observes_any(void *unused, const struct message *registered)
 
 static void on_repeat(void *arg)
 {
-	struct provider *p = arg;
+	struct peer *p = arg;
 
 	if (p->session == NULL)
 		return;
@@ -207,9 +207,9 @@ static void on_repeat(void *arg)
 	loop_timer_set(server_loop(p->server), &p->repeat, REPEAT_STATUS_MS);
 }
 
-struct provider *provider_new(struct server *server, const struct provider_config *config, struct reason *why)
+struct peer *peer_new(struct server *server, const struct peer_config *config, struct reason *why)
 {
-	struct provider *p = calloc(1, sizeof(*p));
+	struct peer *p = calloc(1, sizeof(*p));
 
 	if (p == NULL) {
 		reason_set(why, 0, "", "", "out of memory");
@@ -221,21 +221,21 @@ struct provider *provider_new(struct server *server, const struct provider_confi
 	sigconfig_init(&p->sigconfig, config->nat_timeout);
 	loop_timer_init(&p->repeat, on_repeat, p);
 	loop_timer_init(&p->again, on_again, p);
-	provider_move_init(p);
-	if (provider_dial(p, why) != 0) {
+	peer_move_init(p);
+	if (peer_dial(p, why) != 0) {
 		free(p);
 		return NULL;
 	}
 	return p;
 }
 
-void provider_free(struct provider *p, bool notify)
+void peer_free(struct peer *p, bool notify)
 {
 	if (p == NULL)
 		return;
 	loop_timer_stop(server_loop(p->server), &p->repeat);
 	loop_timer_stop(server_loop(p->server), &p->again);
-	provider_move_stop(p);
+	peer_move_stop(p);
 	session_close(p->session, notify);
 	dial_free(p->dial);
 	redirect_free(&p->elsewhere);
@@ -243,22 +243,22 @@ void provider_free(struct provider *p, bool notify)
 	free(p);
 }
 
-void provider_remove(struct provider *p)
+void peer_remove(struct peer *p)
 {
-	json_t *line = provider_line(p, "down");
+	json_t *line = peer_event(p, "down");
 
 	json_put_string(line, "reason", "no longer configured");
 	log_warning("%s: no longer configured; its mitigations stay until they run out", p->config->name);
 	server_say(p->server, line);
-	provider_free(p, true);
+	peer_free(p, true);
 }
 
-const struct provider_config *provider_settings(const struct provider *p)
+const struct peer_config *peer_settings(const struct peer *p)
 {
 	return p->config;
 }
 
-void provider_mitigation_changed(struct provider *p, const char *cuid, uint32_t mid)
+void peer_mitigation_changed(struct peer *p, const char *cuid, uint32_t mid)
 {
 	struct observed what = { .cuid = cuid, .mid = mid };
 	bool mitigating = ledger_mitigating(&server_core(p->server)->ledger, p->config->name);
@@ -272,7 +272,7 @@ void provider_mitigation_changed(struct provider *p, const char *cuid, uint32_t 
 		follow_config(p);
 }
 
-void provider_scope(struct provider *p, struct interfaces *interfaces)
+void peer_scope(struct peer *p, struct interfaces *interfaces)
 {
 	struct prefix_list now = { NULL, 0 };
 	bool whole = true;
@@ -300,9 +300,9 @@ static void put_scope(json_t *line, const struct prefix_list *scope)
 	json_put(line, "scope", list);
 }
 
-json_t *provider_describe(const struct provider *p)
+json_t *peer_describe(const struct peer *p)
 {
-	json_t *line = provider_line(p, p->session != NULL ? "up" : "down");
+	json_t *line = peer_event(p, p->session != NULL ? "up" : "down");
 	struct session_stats stats;
 
 	put_scope(line, &p->domain);

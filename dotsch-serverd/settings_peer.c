@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "settings_private.h"
+
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/buf.h"
+
+const struct conf_key settings_provider_keys[] = {
+	{ .name = "address", .type = CONF_LIST },
+	{ .name = "port", .type = CONF_INT, .fallback = "4647", .min = 1, .max = 65535 },
+	{ .name = "transport", .type = CONF_LIST },
+	{ .name = "psk-identity", .type = CONF_STRING },
+	{ .name = "psk-key", .type = CONF_STRING },
+	{ .name = "psk-key-file", .type = CONF_STRING },
+	{ .name = "certificate-file", .type = CONF_STRING },
+	{ .name = "key-file", .type = CONF_STRING },
+	{ .name = "ca-file", .type = CONF_STRING },
+	{ .name = "crl-file", .type = CONF_STRING },
+	{ .name = "server-name", .type = CONF_STRING },
+	{ .name = "scope", .type = CONF_LIST },
+	{ .name = "scope-interface", .type = CONF_LIST },
+	{ .name = "target-scope", .type = CONF_LIST },
+	{ .name = "consent", .type = CONF_STRING, .fallback = "ask" },
+	{ .name = "ask-above", .type = CONF_INT, .fallback = "0", .min = 0, .max = 32 },
+	{ .name = "ask-above-ipv6", .type = CONF_INT, .fallback = "0", .min = 0, .max = 128 },
+	{ .name = "legitimate-source", .type = CONF_LIST },
+	{ .name = "legitimate-target", .type = CONF_LIST },
+	{ .name = "nat-timeout", .type = CONF_DURATION, .fallback = "240s", .min = 20, .max = 65535 },
+	{ .name = "retry", .type = CONF_DURATION, .fallback = "5m", .min = 60, .max = 86400 },
+	{ .name = "max-mitigations", .type = CONF_INT, .fallback = "4096", .min = 1, .max = 65536 },
+	{ .name = "max-lifetime", .type = CONF_DURATION, .fallback = "24h", .min = 1, .max = 4294967295 },
+	{ .name = "indefinite", .type = CONF_BOOL, .fallback = "false" },
+	{ .type = CONF_END },
+};
+
+static int prefixes(const struct conf_section *s, const char *name, struct prefix_list *out, struct reason *why)
+{
+	for (size_t i = 0; i < conf_count(s, name); i++) {
+		const char *text = conf_item(s, name, i);
+		struct prefix p;
+
+		if (prefix_parse(text, true, &p) != 0)
+			return reason_set(why, 0, name, "", "\"%s\": not a prefix; write 192.0.2.0/24 or 2001:db8::/56", text);
+		if (prefix_list_add(out, &p) != 0)
+			return reason_set(why, 0, name, "", "out of memory");
+	}
+	return 0;
+}
+
+static int texts(const struct conf_section *s, const char *name, struct text_list *out, struct reason *why)
+{
+	for (size_t i = 0; i < conf_count(s, name); i++) {
+		const char *text = conf_item(s, name, i);
+
+		if (*text == '\0')
+			return reason_set(why, 0, name, "", "an empty entry");
+		if (text_list_add(out, text, strlen(text)) != 0)
+			return reason_set(why, 0, name, "", "out of memory");
+	}
+	return 0;
+}
+
+static int transports(const struct conf_section *s, struct peer_config *p, struct reason *why)
+{
+	size_t n = conf_count(s, "transport");
+
+	p->udp = p->tcp = n == 0;
+	for (size_t i = 0; i < n; i++) {
+		const char *text = conf_item(s, "transport", i);
+
+		if (strcmp(text, "udp") == 0)
+			p->udp = true;
+		else if (strcmp(text, "tcp") == 0)
+			p->tcp = true;
+		else
+			return reason_set(why, 0, "transport", "", "\"%s\": must be \"udp\" (DTLS) or \"tcp\" (TLS)", text);
+	}
+	return 0;
+}
+
+/* The key as hexadecimal digits, from the file or from a file of its own. */
+static int psk(const struct conf_section *s, struct peer_config *p, struct reason *why)
+{
+	char text[4 * TLS_PSK_MAX];
+	const char *inline_key = conf_string(s, "psk-key"), *path = conf_string(s, "psk-key-file");
+	long len, got;
+
+	p->psk_identity = conf_string(s, "psk-identity");
+	if (p->psk_identity == NULL) {
+		if (inline_key != NULL || path != NULL)
+			return reason_set(why, 0, "psk-identity", "", "missing beside the key");
+		return 0;
+	}
+	if ((inline_key == NULL) == (path == NULL))
+		return reason_set(why, 0, "psk-key-file", "", "give psk-key-file or psk-key beside psk-identity, one of the two");
+	if (path != NULL) {
+		len = conf_read_secret(path, text, sizeof(text), why);
+		if (len < 0)
+			return -1;
+		got = hex_decode(text, (size_t)len, p->psk_key, sizeof(p->psk_key));
+		explicit_bzero(text, sizeof(text));
+	} else {
+		got = hex_decode(inline_key, strlen(inline_key), p->psk_key, sizeof(p->psk_key));
+	}
+	if (got < 16)
+		return reason_set(why, 0, path != NULL ? "psk-key-file" : "psk-key", "", "must be 32 to %d hexadecimal digits", 2 * TLS_PSK_MAX);
+	p->psk_key_len = (size_t)got;
+	return 0;
+}
+
+static int credentials(const struct conf_section *s, struct peer_config *p, struct reason *why)
+{
+	if (psk(s, p, why) != 0)
+		return -1;
+	p->certificate_file = conf_string(s, "certificate-file");
+	p->key_file = conf_string(s, "key-file");
+	p->ca_file = conf_string(s, "ca-file");
+	p->crl_file = conf_string(s, "crl-file");
+	p->server_name = conf_string(s, "server-name");
+	if ((p->certificate_file == NULL) != (p->key_file == NULL))
+		return reason_set(why, 0, p->key_file == NULL ? "key-file" : "certificate-file", "", "missing: a certificate and its key go together");
+	if (p->certificate_file != NULL && (p->ca_file == NULL || p->server_name == NULL))
+		return reason_set(why, 0, p->ca_file == NULL ? "ca-file" : "server-name", "RFC 9132, 7.1",
+		    "missing: with certificates the provider's chain and name are checked");
+	if (p->psk_identity == NULL && p->certificate_file == NULL)
+		return reason_set(why, 0, "psk-identity", "RFC 9066, 8", "no credential: give psk-identity and psk-key-file, or certificate-file and key-file");
+	return 0;
+}
+
+static int policy(const struct conf_section *s, struct peer_config *p, struct reason *why)
+{
+	int ask = settings_word(s, "consent", "auto", "ask", why);
+
+	if (ask < 0)
+		return -1;
+	p->consent = ask ? CONSENT_ASK : CONSENT_AUTO;
+	p->ask_above = (unsigned)conf_int(s, "ask-above");
+	p->ask_above_6 = (unsigned)conf_int(s, "ask-above-ipv6");
+	p->nat_timeout = (unsigned)conf_int(s, "nat-timeout");
+	p->retry_s = (unsigned)conf_int(s, "retry");
+	p->max_mitigations = (unsigned)conf_int(s, "max-mitigations");
+	p->max_lifetime = conf_int(s, "max-lifetime");
+	p->indefinite = conf_bool(s, "indefinite");
+	if (prefixes(s, "scope", &p->scope, why) != 0 || texts(s, "scope-interface", &p->scope_interfaces, why) != 0 ||
+	    prefixes(s, "target-scope", &p->targets, why) != 0 || prefixes(s, "legitimate-source", &p->legitimate_sources, why) != 0 ||
+	    prefixes(s, "legitimate-target", &p->legitimate_targets, why) != 0)
+		return -1;
+	if (p->scope.n == 0 && p->scope_interfaces.n == 0)
+		return reason_set(why, 0, "scope", "RFC 9066, 5.3.1", "missing: name the prefixes, or the scope-interface, that this provider may ask about");
+	return 0;
+}
+
+int settings_read_provider(const struct conf_section *s, struct peer_config *p, struct reason *why)
+{
+	p->name = conf_title(s);
+	if (*p->name == '\0')
+		return reason_set(why, 0, "provider", "", "a provider needs a name");
+	if (texts(s, "address", &p->addresses, why) != 0 || transports(s, p, why) != 0)
+		return -1;
+	if (p->addresses.n == 0)
+		return reason_set(why, 0, "address", "", "missing: where the provider listens");
+	p->port = (uint16_t)conf_int(s, "port");
+	return credentials(s, p, why) != 0 || policy(s, p, why) != 0 ? -1 : 0;
+}
+
+void settings_peer_free(struct peer_config *p)
+{
+	text_list_free(&p->addresses);
+	text_list_free(&p->scope_interfaces);
+	prefix_list_free(&p->scope);
+	prefix_list_free(&p->targets);
+	prefix_list_free(&p->legitimate_sources);
+	prefix_list_free(&p->legitimate_targets);
+	explicit_bzero(p->psk_key, sizeof(p->psk_key));
+}
