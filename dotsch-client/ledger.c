@@ -26,15 +26,9 @@ static bool as_written(const struct entry *e, int64_t ends)
 	       !w->ends == !ends && moved <= SAME_END_S && moved >= -SAME_END_S;
 }
 
-void ledger_note(struct entry *e)
+static void write_row(struct entry *e, int64_t ends, void (*done)(void *arg, bool ok), void *arg)
 {
 	struct agent *a = e->router->agent;
-	int64_t ends = wall_end(e);
-	/* What is over must not be asked for again by the next run. */
-	if (e->state == ENTRY_LEFT)
-		ledger_forget(e);
-	if (e->unknown || e->state == ENTRY_LEFT || as_written(e, ends))
-		return;
 	enum entry_state state = e->state == ENTRY_ASKING ? ENTRY_WAITING : e->state;
 	char *document = NULL;
 	if (!e->written.there) {
@@ -47,16 +41,61 @@ void ledger_note(struct entry *e)
 		.peer = e->router->name, .cuid = e->router->cuid, .ref = e->ref, .mid = e->mid, .part = e->part, .parts = e->parts, .standing = (int)state,
 		.status = (int)e->status, .keep = e->keep, .sent = e->sent, .lifetime = e->asked.lifetime, .ends = ends, .document = document,
 	};
-	state_keep(a->state, &k);
+	/* Before the call: where nothing is kept, done comes from inside it, and may free the entry. */
 	e->written = (struct written){ .there = true, .state = state, .status = e->status, .keep = e->keep, .sent = e->sent, .lifetime = e->asked.lifetime, .ends = ends };
+	state_keep(a->state, &k, done, arg);
 	free(document);
+}
+
+void ledger_note(struct entry *e)
+{
+	int64_t ends = wall_end(e);
+	/* What is over must not be asked for again by the next run. */
+	if (e->state == ENTRY_LEFT)
+		ledger_forget(e);
+	if (!e->unknown && e->state != ENTRY_LEFT && !as_written(e, ends))
+		write_row(e, ends, NULL, NULL);
+}
+
+/* Outlives the entry: the disk may take its time. */
+struct commit {
+	struct entry *entry;                 /* NULL = has gone */
+	void (*fn)(struct entry *e, bool ok);
+};
+
+static void on_disk(void *arg, bool ok)
+{
+	struct commit c = *(struct commit *)arg;
+	free(arg);
+	if (!c.entry)
+		return;
+	c.entry->commit = NULL;
+	c.fn(c.entry, ok);
+}
+
+void ledger_commit(struct entry *e, void (*fn)(struct entry *e, bool ok))
+{
+	struct commit *c = malloc(sizeof *c);
+	if (!c)
+		abort();
+	ledger_uncommit(e);
+	*c = (struct commit){ e, fn };
+	e->commit = c;
+	write_row(e, wall_end(e), on_disk, c);
+}
+
+void ledger_uncommit(struct entry *e)
+{
+	if (e->commit)
+		e->commit->entry = NULL;
+	e->commit = NULL;
 }
 
 void ledger_renamed(struct entry *e)
 {
 	if (e->written.there)
 		state_drop(e->router->agent->state, e->router->name, e->router->cuid, e->mid);
-	e->written.there = false;
+	e->written.there = e->durable = false;
 }
 
 void ledger_forget(struct entry *e)
@@ -76,7 +115,7 @@ static void take_up(struct agent *a, struct router *r, const struct kept_request
 	e->part = k->part;
 	e->parts = k->parts;
 	e->keep = k->keep;
-	e->sent = k->sent;
+	e->sent = e->durable = k->sent;
 	e->state = state == ENTRY_ACTIVE || state == ENTRY_LEAVING ? state : ENTRY_WAITING;
 	e->status = (enum dots_status)k->status;
 	entry_in_force(e, e->state == ENTRY_ACTIVE);

@@ -7,6 +7,10 @@
 
 /* Writes the entry if it differs from what was written last in anything that matters; counters do not (flash wears out). */
 void ledger_note(struct entry *e);
+/* Writes the entry in any case, and calls fn once it is on the disk: at once when nothing is kept. Never for an entry that has gone meanwhile; one at a time. */
+void ledger_commit(struct entry *e, void (*fn)(struct entry *e, bool ok));
+/* Nobody waits for that commit any more. */
+void ledger_uncommit(struct entry *e);
 /* It is over. Not at the end of the program: then it is only put away. */
 void ledger_forget(struct entry *e);
 /* Before a mid or cuid changes: the old row goes, and the next note makes a new one. */

@@ -188,6 +188,7 @@ void entry_free(struct entry *e)
 	entry_paid(e, true);
 	entry_in_force(e, false);
 	loop_timer_stop(a->loop, &e->timer);
+	ledger_uncommit(e);
 	ledger_forget(e);
 	take_out(a->requests, e);
 	a->requests->count--;

@@ -12,6 +12,8 @@
 #include "link/session.h"
 #include "peers.h"
 
+struct commit;                           /* ledger.c */
+
 /* A peer that has called home, or that something is asked of. */
 struct router {
 	struct agent *agent;
@@ -67,6 +69,8 @@ struct entry {
 	struct exchange *exchange;           /* the PUT or DELETE under way */
 	struct exchange *observe;
 	bool sent;                           /* the peer may know of it */
+	bool durable;                        /* … and the disk knows that it may */
+	struct commit *commit;               /* on its way to the disk: nothing is sent meanwhile */
 	bool await_block;                    /* the console waits for status 2, not only for the peer's answer */
 	bool observed;                       /* this session's observation has delivered a state */
 	bool asked_again;                    /* because the peer had lost it, and it has told no state since */

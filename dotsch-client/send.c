@@ -92,7 +92,7 @@ static void due(void *arg)
 		e->retry_at = 0;
 	if (refresh)
 		e->refresh_at = e->router->session ? 0 : WHEN_CONNECTED;
-	if (e->router->session && !e->exchange) {
+	if (e->router->session && !e->exchange && !e->commit) {
 		if (refresh && e->state == ENTRY_ACTIVE) {
 			entry_refresh(e, ATTACK_STATUS_NONE);
 			return;   /* it may have freed the entry */
@@ -313,8 +313,27 @@ static void not_sent(struct entry *e, const struct reason *why)
 	drop(e, false);
 }
 
+/* Nothing goes out that a crash would forget: the peer would then hold what nobody can withdraw. */
+static void put_committed(struct entry *e, bool ok)
+{
+	if (!ok) {
+		tell_word(e, TOLD_REFUSED, "the state cannot be written, so it was not sent");
+		drop(e, false);
+		return;
+	}
+	e->durable = true;
+	if (e->router->session)
+		send_put(e, ATTACK_STATUS_NONE);
+}
+
 static void send_put(struct entry *e, enum attack_status attack)
 {
+	if (!e->durable && !e->unknown) {
+		e->sent = true;
+		if (!e->commit)
+			ledger_commit(e, put_committed);
+		return;
+	}
 	struct mitigation m = e->asked;      /* borrowed, for the two members that differ */
 	struct body body;
 	struct buf payload = { 0 };
@@ -339,7 +358,6 @@ static void send_put(struct entry *e, enum attack_status attack)
 		not_sent(e, &why);
 		return;
 	}
-	e->sent = true;
 	e->retry_at = 0;
 	if (e->state != ENTRY_ACTIVE)
 		e->state = ENTRY_ASKING;
@@ -357,22 +375,36 @@ static void send_delete(struct entry *e)
 		not_sent(e, &why);
 }
 
-void entry_start(struct entry *e)
+/* What is promised to wait does so after a crash, too. */
+static void waiting_committed(struct entry *e, bool ok)
 {
 	char why[PEER_NAME_MAX + 80];
+	if (!ok) {
+		tell_word(e, TOLD_REFUSED, "the state cannot be written, so it would not outlive this process");
+		drop(e, false);
+		return;
+	}
+	/* The peer may have called meanwhile. */
 	if (e->router->session) {
-		entry_lifetime(e, e->asked.lifetime);
 		send_put(e, ATTACK_STATUS_NONE);
 		return;
 	}
-	entry_lifetime(e, e->asked.lifetime);
 	snprintf(why, sizeof why, "%s is not connected; the request waits until it calls home", e->router->name);
 	wait_told(e, 0, why);
 }
 
+void entry_start(struct entry *e)
+{
+	e->expires_at = e->asked.lifetime == LIFETIME_INDEFINITE ? 0 : now(e) + e->asked.lifetime * 1000;
+	if (e->router->session)
+		send_put(e, ATTACK_STATUS_NONE);
+	else
+		ledger_commit(e, waiting_committed);
+}
+
 void entry_session_up(struct entry *e)
 {
-	if (e->exchange)
+	if (e->exchange || e->commit)
 		return;
 	if (e->state == ENTRY_WAITING) {
 		if (e->retry_at <= now(e))
@@ -422,9 +454,21 @@ void entry_refresh(struct entry *e, enum attack_status attack)
 	send_put(e, attack);
 }
 
-void entry_withdraw(struct entry *e)
+/* A withdrawal that a crash forgets would be undone by the next run. If the disk is full it is sent all the same: it ends something. */
+static void withdrawal_committed(struct entry *e, bool ok)
 {
 	char why[PEER_NAME_MAX + 80];
+	(void)ok;
+	if (e->router->session) {
+		send_delete(e);
+		return;
+	}
+	snprintf(why, sizeof why, "%s is not connected; the withdrawal waits until it calls home", e->router->name);
+	wait_told(e, 0, why);
+}
+
+void entry_withdraw(struct entry *e)
+{
 	if (e->exchange)
 		exchange_cancel(e->exchange);
 	e->exchange = NULL;
@@ -436,12 +480,10 @@ void entry_withdraw(struct entry *e)
 		return;
 	}
 	e->state = ENTRY_LEAVING;
-	if (e->router->session) {
-		send_delete(e);
-		return;
-	}
-	snprintf(why, sizeof why, "%s is not connected; the withdrawal waits until it calls home", e->router->name);
-	wait_told(e, 0, why);
+	if (e->unknown)
+		withdrawal_committed(e, true);
+	else
+		ledger_commit(e, withdrawal_committed);
 }
 
 void entry_over(struct entry *e)

@@ -183,11 +183,42 @@ void state_set_cuid(struct state *s, const char *cuid)
 		set_meta(s, "cuid", store_text(s->cuid), committed);
 }
 
-void state_keep(struct state *s, const struct kept_request *r)
+/* Somebody waits for this one. */
+struct waiting {
+	struct state *state;
+	void (*done)(void *arg, bool ok);
+	void *arg;
+};
+
+static void kept(void *arg, bool ok, const char *why)
+{
+	struct waiting w = *(struct waiting *)arg;
+	free(arg);
+	committed(w.state, ok, why);
+	w.done(w.arg, ok);
+}
+
+static void commit(struct state *s, struct store_txn *t, void (*done)(void *arg, bool ok), void *arg)
+{
+	struct waiting *w = done ? malloc(sizeof *w) : NULL;
+	if (done && !w)
+		abort();
+	if (!w) {
+		store_commit(t, committed, s);
+		return;
+	}
+	*w = (struct waiting){ s, done, arg };
+	store_commit(t, kept, w);
+}
+
+void state_keep(struct state *s, const struct kept_request *r, void (*done)(void *arg, bool ok), void *arg)
 {
 	struct store_txn *t = s->store ? store_begin(s->store) : NULL;
-	if (!t)
+	if (!t) {
+		if (done)
+			done(arg, !s->store);
 		return;
+	}
 	const struct store_value v[] = {
 		store_text(r->peer), store_text(r->cuid), store_int(r->mid), store_int(r->standing), store_int(r->status), store_int(r->keep), store_int(r->sent),
 		store_int(r->lifetime), store_int(r->ends), store_text(r->ref), store_int(r->part), store_int(r->parts), store_text(r->document),
@@ -198,7 +229,12 @@ void state_keep(struct state *s, const struct kept_request *r)
 		             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)", v, 13);
 	else
 		store_add(t, "UPDATE request SET standing = ?4, status = ?5, keep = ?6, sent = ?7, lifetime = ?8, ends = ?9 WHERE peer = ?1 AND cuid = ?2 AND mid = ?3", v, 9);
-	store_commit(t, committed, s);
+	commit(s, t, done, arg);
+}
+
+size_t state_pending(const struct state *s)
+{
+	return s->store ? store_pending(s->store) : 0;
 }
 
 void state_drop(struct state *s, const char *peer, const char *cuid, uint32_t mid)

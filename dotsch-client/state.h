@@ -37,8 +37,11 @@ void state_idle(struct state *s);
 const char *state_cuid(const struct state *s);
 void state_set_cuid(struct state *s, const char *cuid);
 
-/* Written by a thread of its own, in the order of the calls. */
-void state_keep(struct state *s, const struct kept_request *r);
+/* Written by a thread of its own, in the order of the calls. done, which may be NULL, is called from the loop when it is on the disk, or could not be
+   written; at once when nothing is kept. */
+void state_keep(struct state *s, const struct kept_request *r, void (*done)(void *arg, bool ok), void *arg);
+/* What is not on the disk yet. */
+size_t state_pending(const struct state *s);
 void state_drop(struct state *s, const char *peer, const char *cuid, uint32_t mid);
 /* Every request kept. 0, or -1 with *why. */
 int state_load(struct state *s, void (*fn)(void *arg, const struct kept_request *r), void *arg, struct reason *why);

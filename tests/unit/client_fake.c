@@ -253,6 +253,14 @@ static void start(struct lab *l)
 	console_add(&l->agent, &l->console);
 }
 
+/* The writer of the state is a thread of its own. */
+static void settle(void *arg)
+{
+	struct lab *l = arg;
+	for (int i = 0; i < 20000 && l->agent.state && state_pending(l->agent.state); i++)
+		loop_step(l->wire->loop, 1);
+}
+
 int lab_setup(void **state)
 {
 	struct lab *l = calloc(1, sizeof *l);
@@ -265,6 +273,8 @@ int lab_setup(void **state)
 	         "{\"name\":\"cpe-0002\",\"psk-identity\":\"cpe-0002\",\"psk-key\":\"0002\",\"domain\":[\"100.64.8.22/32\"]}\n");
 	l->wire = wire_new(TRANSPORT_UDP);
 	mitigation_init(&l->router.put);
+	l->wire->settle = settle;
+	l->wire->settle_arg = l;
 	start(l);
 	*state = l;
 	return 0;
@@ -321,6 +331,12 @@ void lab_run(struct lab *l, int64_t ms)
 }
 
 void lab_say(struct lab *l, const char *line)
+{
+	lab_say_only(l, line);
+	settle(l);
+}
+
+void lab_say_only(struct lab *l, const char *line)
 {
 	char *copy = strdup(line);
 	command_line(&l->agent, &l->console, copy, strlen(copy));

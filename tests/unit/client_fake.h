@@ -49,6 +49,7 @@ void lab_reconnect(struct lab *l);           /* a new wire; the old one was brok
 void lab_restart(struct lab *l);             /* the agent ends in good order and starts again */
 void lab_run(struct lab *l, int64_t ms);
 void lab_say(struct lab *l, const char *line);
+void lab_say_only(struct lab *l, const char *line);     /* without waiting for the disk */
 void lab_forget(struct lab *l);
 /* The last line of a type, or the last of them whose member holds this text; NULL when there is none. */
 const json_t *lab_last(const struct lab *l, const char *type);

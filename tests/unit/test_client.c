@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* dotsch-client's agent against a scripted router: real sessions over a wire in memory, under a clock that the test moves. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,8 +31,9 @@ static void request_and_status(void **state)
 	struct lab *l = *state;
 	lab_connect(l);
 	assert_true(lab_saw(l, "session", "event", "up"));
+	wire_forget(l->wire);
 	lab_say(l, MITIGATE("case-17", ""));
-	/* Within the same call: nothing is delayed. */
+	/* As soon as it is on the disk: nothing else delays it. */
 	assert_int_equal(wire_count(l->wire, LEFT, METHOD_PUT), 1);
 	lab_run(l, 100);
 	assert_int_equal(l->router.n_puts, 1);
@@ -45,6 +48,82 @@ static void request_and_status(void **state)
 	assert_true(lab_saw(l, "status", "status", "attack-successfully-mitigated"));
 	assert_string_equal(json_string_value(json_object_get(lab_last(l, "status"), "ref")), "case-17");
 	assert_int_equal(json_integer_value(json_object_get(lab_last(l, "status"), "mid")), l->router.mid);
+}
+
+static void count_sent(void *arg, const struct kept_request *k)
+{
+	*(unsigned *)arg += k->sent;
+}
+
+static unsigned sent_by_the_disk(struct lab *l)
+{
+	unsigned n = 0;
+	struct reason why;
+	assert_int_equal(state_load(l->agent.state, count_sent, &n, &why), 0);
+	return n;
+}
+
+static struct lab *watched;
+static unsigned on_disk_at_put;
+
+static int look_at_the_disk(struct wire *w, int side, const struct message *m, int64_t *extra)
+{
+	(void)w, (void)extra;
+	if (side == LEFT && m->code == METHOD_PUT && m->n_path > 3)
+		on_disk_at_put = sent_by_the_disk(watched);
+	return 1;
+}
+
+/* What a crash would forget does not go out: nor does the promise to wait. */
+static void on_the_disk_before_the_wire(void **state)
+{
+	struct lab *l = *state;
+	lab_say_only(l, MITIGATE("early", ""));
+	assert_null(lab_last(l, "status"));
+	lab_run(l, 10);
+	assert_true(lab_saw(l, "status", "status", "waiting"));
+	assert_int_equal(sent_by_the_disk(l), 0);
+	watched = l;
+	on_disk_at_put = 99;
+	l->wire->fate = look_at_the_disk;
+	lab_connect(l);
+	lab_run(l, 100);
+	assert_int_equal(l->router.n_puts, 1);
+	assert_int_equal(on_disk_at_put, 1);
+	lab_say_only(l, "{\"type\":\"mitigate\",\"ref\":\"other\"," SCOPE("\"target-prefix\":[\"203.0.113.10/32\"]," SOURCE ",\"lifetime\":1800") "}");
+	assert_int_equal(l->router.n_puts, 1);
+	lab_run(l, 4000);
+	assert_int_equal(l->router.n_puts, 2);
+	assert_int_equal(on_disk_at_put, 2);
+	/* A withdrawal, too: the next run must not ask for it again. */
+	wire_forget(l->wire);
+	lab_say_only(l, "{\"type\":\"withdraw\",\"ref\":\"other\"}");
+	assert_int_equal(wire_count(l->wire, LEFT, METHOD_DELETE), 0);
+	lab_run(l, 4000);
+	assert_int_equal(l->router.n_deletes, 1);
+}
+
+/* A full disk: refused and said so, and nothing is sent that could not be withdrawn after a crash. What is withdrawn goes out all the same. */
+static void full_disk(void **state)
+{
+	struct lab *l = *state;
+	struct rlimit was, none = { 0 };
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 100);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	none.rlim_max = was.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"other\"," SCOPE("\"target-prefix\":[\"203.0.113.10/32\"]," SOURCE ",\"lifetime\":1800") "}");
+	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"case-1\"}");
+	lab_run(l, 100);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_true(lab_saw(l, "status", "reason", "the state cannot be written"));
+	assert_int_equal(l->router.n_puts, 1);
+	assert_int_equal(l->router.n_deletes, 1);
+	lab_run(l, 4000);
+	assert_int_equal(requests_count(l->agent.requests), 1);
 }
 
 /* CH-13 … CH-23, CH-35: refused before anything is sent. */
@@ -705,7 +784,8 @@ static void peer_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LAB_TEST("request, answer, observation, status", request_and_status), LAB_TEST("CH-13 to CH-23, CH-35 before sending", refused_before_sending),
+		LAB_TEST("request, answer, observation, status", request_and_status), LAB_TEST("on the disk before the wire", on_the_disk_before_the_wire), LAB_TEST("full disk", full_disk),
+		LAB_TEST("CH-13 to CH-23, CH-35 before sending", refused_before_sending),
 		LAB_TEST("broken lines", broken_lines), LAB_TEST("bare document", bare_document), LAB_TEST("waits for the router", waits_for_the_router),
 		LAB_TEST("waits until its lifetime ends", waits_until_its_lifetime_ends), LAB_TEST("withdraw by ref", withdraw_by_ref),
 		LAB_TEST("withdraw before sending", withdraw_before_it_was_sent), LAB_TEST("withdraw while away", withdraw_while_away),

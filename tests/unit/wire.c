@@ -179,6 +179,8 @@ void wire_run(struct wire *w, int64_t ms)
 {
 	for (int64_t end = fake_now + ms;; fake_now += STEP_MS) {
 		loop_step(w->loop, 0);
+		if (w->settle)
+			w->settle(w->settle_arg);
 		while (w->packets && w->packets->due <= fake_now) {
 			struct packet *p = w->packets;
 			w->packets = p->next;
@@ -189,6 +191,8 @@ void wire_run(struct wire *w, int64_t ms)
 			break;
 	}
 	loop_step(w->loop, 0);
+	if (w->settle)
+		w->settle(w->settle_arg);
 }
 
 size_t wire_count(const struct wire *w, int side, int code)

@@ -28,6 +28,9 @@ struct wire {
 	/* Says what becomes of a message: 0 is lost, 1 arrives, 2 arrives twice; *extra is more delay. NULL: all arrive. */
 	int (*fate)(struct wire *w, int side, const struct message *m, int64_t *extra);
 	void *fate_arg;
+	/* Called at each step: other threads do not know of the test's clock, so it waits for them. NULL: nobody. */
+	void (*settle)(void *arg);
+	void *settle_arg;
 	bool full[2];                        /* channel_send says no */
 	struct packet *packets;
 	struct sent **sent;
