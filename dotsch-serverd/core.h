@@ -7,6 +7,9 @@
 #include "settings.h"
 #include "ledger.h"
 
+struct redirection;
+struct sigconfig;
+
 #define RETRY_BUSY_S 30              /* Max-Age of a 5.03 for want of room */
 
 struct core {
@@ -16,6 +19,16 @@ struct core {
 	/* True while the ring takes more lines; NULL = always. */
 	bool (*room)(void *arg);
 	void *arg;
+};
+
+/* Who asks. */
+struct requester {
+	const struct peer_config *peer;
+	const struct prefix_list *domain;    /* the peer's scope as it stands now (prefixes and interfaces) */
+	const char *credential;              /* which of the peer's, as credential_text writes it */
+	struct sigconfig *config;            /* of the session */
+	struct redirection *redirection;     /* filled in when the requester sends us elsewhere */
+	int64_t redirected_s;                /* seconds since it last did, -1 = never */
 };
 
 /* One request, or what happens by itself: wall is in ms since 1970, now in ms that never step. */

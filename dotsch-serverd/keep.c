@@ -17,14 +17,20 @@ static const char *const schema[] = {
 	" ended INTEGER NOT NULL, cause INTEGER NOT NULL, request BLOB NOT NULL, hosts TEXT, certainty TEXT NOT NULL, note TEXT NOT NULL,"
 	" PRIMARY KEY(provider, cuid, mid)) WITHOUT ROWID;"
 	"CREATE TABLE audit(id INTEGER PRIMARY KEY, line TEXT NOT NULL)",
+	/* Who a cuid belongs to, among the credentials of one peer. */
+	"CREATE TABLE client(provider TEXT NOT NULL, cuid TEXT NOT NULL, credential TEXT NOT NULL, PRIMARY KEY(provider, cuid)) WITHOUT ROWID",
 	NULL,
 };
 static const char SAVE[] = "INSERT OR REPLACE INTO mitigation VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 static const char REMOVE[] = "DELETE FROM mitigation WHERE provider=? AND cuid=? AND mid=?";
+static const char OWN[] = "INSERT INTO client VALUES(?,?,?) ON CONFLICT DO UPDATE SET credential=excluded.credential WHERE credential<>excluded.credential";
+static const char OWNERS[] = "SELECT * FROM client";
+static const char DISOWN[] = "DELETE FROM client WHERE NOT EXISTS(SELECT 1 FROM mitigation m WHERE m.provider=client.provider AND m.cuid=client.cuid)";
 static const char AUDIT[] = "INSERT INTO audit(line) VALUES(?)";
 static const char TRIM[] = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - " AUDIT_ROWS;
 static const char LOAD[] = "SELECT * FROM mitigation";
 enum { PROVIDER, CUID, MID, PHASE, PENDING, BY_OWNER, LIFETIME, EXPIRES, DUE, TERMINATING, START, ENDED, CAUSE, REQUEST, HOSTS, CERTAINTY, NOTE, COLUMNS };
+enum { CREDENTIAL = CUID + 1 };
 
 struct store *keep_open(struct loop *l, const char *path, struct reason *why)
 {
@@ -78,6 +84,13 @@ static void drop(struct store_txn *t, const struct effect *e)
 	store_add(t, REMOVE, v, 3);
 }
 
+static void own(struct store_txn *t, const struct client *c)
+{
+	const struct store_value v[] = { store_text(c->peer), store_text(c->cuid), store_text(c->credential) };
+
+	store_add(t, OWN, v, 3);
+}
+
 void keep_add(struct store_txn *t, const struct outcome *o, struct moment at)
 {
 	for (size_t i = 0; i < o->n_effects; i++) {
@@ -86,6 +99,8 @@ void keep_add(struct store_txn *t, const struct outcome *o, struct moment at)
 
 		if (e->kind == EFFECT_REPORTED)
 			continue;
+		if (e->kind == EFFECT_ADDED && e->client->credential != NULL)
+			own(t, e->client);
 		if (r != NULL && r->life.phase != PHASE_ENDED)
 			save(t, r, at);
 		else
@@ -177,12 +192,33 @@ static void load_row(void *arg, const struct store_row *row)
 	l->kept++;
 }
 
+static void load_owner(void *arg, const struct store_row *row)
+{
+	struct load *l = arg;
+	struct client *c = ledger_client(&l->core->ledger, store_column_text(row, PROVIDER), store_column_text(row, CUID), false);
+
+	if (c != NULL && client_own(c, store_column_text(row, CREDENTIAL)) != 0)
+		l->bad++;
+}
+
+/* Of those who have nothing here any more nothing is kept. */
+static void forget_owners(struct store *s)
+{
+	struct store_txn *t = store_begin(s);
+
+	if (t == NULL)
+		return;
+	store_add(t, DISOWN, NULL, 0);
+	store_commit(t, NULL, NULL);
+}
+
 int keep_load(struct store *s, struct core *core, struct moment at, struct reason *why)
 {
 	struct load l = { .core = core, .at = at };
 
-	if (store_read(s, LOAD, NULL, 0, load_row, &l, why) != 0)
+	if (store_read(s, LOAD, NULL, 0, load_row, &l, why) != 0 || store_read(s, OWNERS, NULL, 0, load_owner, &l, why) != 0)
 		return -1;
+	forget_owners(s);
 	if (l.bad > 0)
 		log_error("state: %u mitigation%s could not be read, and left out", l.bad, l.bad == 1 ? "" : "s");
 	if (l.over > 0)

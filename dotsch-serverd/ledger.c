@@ -18,6 +18,7 @@ static void client_free(struct client *c)
 	free(c->v);
 	free(c->peer);
 	free(c->cuid);
+	free(c->credential);
 	free(c);
 }
 
@@ -79,6 +80,33 @@ struct client *ledger_client(struct ledger *t, const char *peer, const char *cui
 	if (c != NULL)
 		t->v[t->n++] = c;
 	return c;
+}
+
+int client_own(struct client *c, const char *credential)
+{
+	char *copy;
+
+	if (c->credential != NULL && strcmp(c->credential, credential) == 0)
+		return 0;
+	copy = strdup(credential);
+	if (copy == NULL)
+		return -1;
+	free(c->credential);
+	c->credential = copy;
+	return 0;
+}
+
+bool client_owns(const struct client *c, const char *credential)
+{
+	return c == NULL || c->credential == NULL || strcmp(c->credential, credential) == 0;
+}
+
+bool client_live(const struct client *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (life_live(&c->v[i]->life))
+			return true;
+	return false;
 }
 
 /* The place of mid among the client's records: the first that is not smaller. */

@@ -38,6 +38,7 @@ struct life {
 
 struct client {
 	char *peer, *cuid;
+	char *credential;            /* which of the peer's credentials has made this state; NULL = not known */
 	struct record **v;           /* by mid */
 	size_t n, cap;
 };
@@ -67,6 +68,11 @@ void ledger_free(struct ledger *t);
 
 /* Finds; with create makes a new one. NULL: not there, out of memory, or too many of this peer. */
 struct client *ledger_client(struct ledger *t, const char *peer, const char *cuid, bool create);
+/* -1 out of memory. */
+int client_own(struct client *c, const char *credential);
+/* Whether what there is under this cuid is the credential's own. NULL allowed: nothing is everybody's. */
+bool client_owns(const struct client *c, const char *credential);
+bool client_live(const struct client *c);            /* any live mitigation */
 struct record *ledger_find(struct ledger *t, const char *peer, const char *cuid, uint32_t mid);
 struct record *client_find(const struct client *c, uint32_t mid);
 

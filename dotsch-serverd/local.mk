@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/consent.c %D%/consent.h \
 	%D%/control.c %D%/control.h \
 	%D%/core.h \
+	%D%/credential.c %D%/credential.h \
 	%D%/emit.c %D%/emit.h \
 	%D%/feedback.c %D%/feedback.h \
 	%D%/keep.c %D%/keep.h \

@@ -16,7 +16,7 @@
 /* One PUT on its way through the checks. */
 struct put {
 	struct core *core;
-	const struct peer_config *peer;
+	const struct requester *who;
 	const struct target *what;
 	struct moment at;
 	struct mitigation *asked;
@@ -43,13 +43,25 @@ static void answer_conflict(struct put *p, enum conflict_cause cause, const stru
 	reply_body(&p->o->reply, CODE_CONFLICT, &body);
 }
 
+/* Another credential of the same peer has live mitigations under this cuid: the cause, and nothing else (RFC 9132, 4.4.1.3). */
+static void answer_collision(struct put *p)
+{
+	struct mitigation scope;
+	struct body body = { .kind = BODY_MITIGATION_SCOPE, .scope = &scope, .n_scope = 1 };
+
+	mitigation_init(&scope);
+	scope.has_conflict = true;
+	scope.conflict.cause = CONFLICT_CUID_COLLISION;
+	reply_body(&p->o->reply, CODE_CONFLICT, &body);
+}
+
 static int64_t granted(const struct put *p)
 {
 	int64_t asked = p->asked->lifetime;
 
 	if (asked == LIFETIME_INDEFINITE)
-		return p->peer->indefinite ? LIFETIME_INDEFINITE : p->peer->max_lifetime;
-	return asked > p->peer->max_lifetime ? p->peer->max_lifetime : asked;
+		return p->who->peer->indefinite ? LIFETIME_INDEFINITE : p->who->peer->max_lifetime;
+	return asked > p->who->peer->max_lifetime ? p->who->peer->max_lifetime : asked;
 }
 
 /* 2.01 or 2.04 with the lifetime that was granted, and status 1 while the owner is asked. */
@@ -110,30 +122,41 @@ static void put_known(struct put *p, struct record *r)
 
 /* What stands in the way of a new mid, or goes because of it. */
 struct overlap {
-	struct record *conflict;             /* of a higher mid */
-	struct record *rejected;             /* the owner has said no to this already */
+	const struct record *conflict;       /* of a higher mid */
+	const struct record *rejected;       /* this has been refused already */
 	size_t n_replaced;
 	unsigned terminating_s;
 };
 
+struct rejected { const struct put *put; const struct record *found; };
+
 static bool replaces(const struct put *p, const struct record *other)
 {
-	return life_live(&other->life) && (other->life.phase == PHASE_TERMINATING || other->m.mid < p->what->mid) &&
-	    mitigation_overlap(p->asked, &other->m);
+	return other->life.phase == PHASE_TERMINATING || other->m.mid < p->what->mid;
+}
+
+/* An owner's word is not undone by asking again under another mid or cuid, nor by another peer; what was refused otherwise is for the peer that asked. */
+static void find_rejected(void *arg, struct record *r)
+{
+	struct rejected *s = arg;
+
+	if (r->life.phase == PHASE_REJECTED && (r->life.by_owner || strcmp(r->client->peer, s->put->who->peer->name) == 0) &&
+	    mitigation_overlap(s->put->asked, &r->m))
+		s->found = r;
 }
 
 static void find_overlaps(const struct put *p, const struct client *c, struct overlap *out)
 {
-	memset(out, 0, sizeof(*out));
-	out->terminating_s = p->core->settings->terminating_s;
+	struct rejected rejected = { p, NULL };
+
+	ledger_each(&p->core->ledger, find_rejected, &rejected);
+	*out = (struct overlap){ .rejected = rejected.found, .terminating_s = p->core->settings->terminating_s };
 	for (size_t i = 0; c != NULL && i < c->n; i++) {
 		struct record *other = c->v[i];
 
-		if (other->life.phase == PHASE_ENDED || !mitigation_overlap(p->asked, &other->m))
+		if (!life_live(&other->life) || !mitigation_overlap(p->asked, &other->m))
 			continue;
-		if (other->life.phase == PHASE_REJECTED) {
-			out->rejected = other;
-		} else if (replaces(p, other)) {
+		if (replaces(p, other)) {
 			out->n_replaced++;
 			if (other->life.phase == PHASE_TERMINATING && doubled(other->life.terminating_s) > out->terminating_s)
 				out->terminating_s = doubled(other->life.terminating_s);
@@ -152,7 +175,7 @@ static void drop_replaced(struct put *p, struct client *c, const struct record *
 		if (other == by || !life_live(&other->life) || !mitigation_overlap(&by->m, &other->m))
 			continue;
 		outcome_line(p->o, emit_withdraw(other, "replaced"));
-		audit_note(p->o, other, "replaced", p->peer->name, NULL);
+		audit_note(p->o, other, "replaced", p->who->peer->name, NULL);
 		outcome_removed(p->o, ledger_take(&p->core->ledger, other));   /* room was reserved */
 	}
 }
@@ -181,14 +204,14 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 	}
 	if (ended != NULL)
 		record_free(ledger_take(&p->core->ledger, ended));
-	if (ledger_insert(&p->core->ledger, c, r) != 0) {
+	if (client_own(c, p->who->credential) != 0 || ledger_insert(&p->core->ledger, c, r) != 0) {
 		record_free(r);
 		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "out of memory");
 		return;
 	}
 	outcome_added(p->o, r);
 	outcome_line(p->o, emit_mitigate(r, p->at.now));
-	audit_note(p->o, r, "requested", p->peer->name, r->note);
+	audit_note(p->o, r, "requested", p->who->peer->name, r->note);
 	drop_replaced(p, c, r);
 	answer_granted(p, CODE_CREATED, r);
 }
@@ -198,19 +221,19 @@ static void put_new(struct put *p, struct client *c)
 	struct core *core = p->core;
 	struct overlap ov;
 	const char *why_ask;
-	enum verdict verdict = consent_judge(p->peer, &core->guarded, p->asked, &why_ask);
+	enum verdict verdict = consent_judge(p->who->peer, &core->guarded, p->asked, &why_ask);
 
 	find_overlaps(p, c, &ov);
 	if (verdict == VERDICT_LEGITIMATE || ov.rejected != NULL) {
 		answer_conflict(p, CONFLICT_LEGITIMATE_TRAFFIC, NULL);
 	} else if (ov.conflict != NULL) {
 		answer_conflict(p, CONFLICT_OVERLAPPING_TARGETS, ov.conflict);
-	} else if (ledger_count(&core->ledger, p->peer->name) - ov.n_replaced >= p->peer->max_mitigations) {
+	} else if (ledger_count(&core->ledger, p->who->peer->name) - ov.n_replaced >= p->who->peer->max_mitigations) {
 		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "as many mitigations as this server keeps for one client");
 	} else if (core->room != NULL && !core->room(core->arg)) {
 		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "the enforcing side does not keep up");
 	} else {
-		c = c != NULL ? c : ledger_client(&core->ledger, p->peer->name, p->what->cuid, true);
+		c = c != NULL ? c : ledger_client(&core->ledger, p->who->peer->name, p->what->cuid, true);
 		if (c == NULL)
 			reply_unavailable(&p->o->reply, RETRY_BUSY_S, "more cuids than this server keeps for one client");
 		else
@@ -219,9 +242,9 @@ static void put_new(struct put *p, struct client *c)
 }
 
 /* The request without its place: Uri-Path, options and body. */
-static int read_put(struct put *p, const struct message *m, const struct prefix_list *domain, struct body *body, struct reason *why)
+static int read_put(struct put *p, const struct message *m, struct body *body, struct reason *why)
 {
-	struct validate_rules rules = { .call_home = true, .with_lifetime = !p->efficacy, .domain = domain, .targets = &p->peer->targets };
+	struct validate_rules rules = { .call_home = true, .with_lifetime = !p->efficacy, .domain = p->who->domain, .targets = &p->who->peer->targets };
 
 	if (p->what->cuid == NULL || !p->what->has_mid)
 		return reason_set(why, REASON_BAD_REQUEST, p->what->cuid == NULL ? "cuid" : "mid", "RFC 9132, 4.4.1", "missing in the Uri-Path");
@@ -240,27 +263,28 @@ static int read_put(struct put *p, const struct message *m, const struct prefix_
 	return validate_request(&body->scope[0], &rules, why);
 }
 
-void mitigate_put(struct core *core, const struct peer_config *peer, const struct prefix_list *domain, const struct target *what,
-    const struct message *m, struct moment at, struct outcome *o)
+void mitigate_put(struct core *core, const struct requester *who, const struct target *what, const struct message *m, struct moment at, struct outcome *o)
 {
-	struct put p = { .core = core, .peer = peer, .what = what, .at = at, .o = o, .efficacy = m->if_match };
+	struct put p = { .core = core, .who = who, .what = what, .at = at, .o = o, .efficacy = m->if_match };
 	struct client *c;
 	struct record *r;
 	struct reason why;
 	struct body body;
 
 	body_init(&body);
-	if (read_put(&p, m, domain, &body, &why) != 0) {
+	if (read_put(&p, m, &body, &why) != 0) {
 		reply_refuse(&o->reply, &why);
 		body_free(&body);
 		return;
 	}
 	p.asked = &body.scope[0];
-	c = ledger_client(&core->ledger, peer->name, what->cuid, false);
+	c = ledger_client(&core->ledger, who->peer->name, what->cuid, false);
 	r = client_find(c, what->mid);
 	if (r != NULL && r->life.phase == PHASE_ENDED)
 		r = NULL;
-	if (r != NULL)
+	if (!client_owns(c, who->credential) && client_live(c))
+		answer_collision(&p);
+	else if (r != NULL)
 		put_known(&p, r);
 	else if (p.efficacy)
 		reply_empty(&o->reply, 0);       /* nothing to update: silently ignored (RFC 9132, 4.4.3) */
@@ -269,12 +293,20 @@ void mitigate_put(struct core *core, const struct peer_config *peer, const struc
 	body_free(&body);
 }
 
-void mitigate_get(struct core *core, const struct peer_config *p, const struct target *what, bool notification, struct moment at, struct reply *out)
+/* What the requester has under its cuid; NULL = nothing. */
+static struct client *own_client(struct core *core, const struct requester *who, const struct target *what)
+{
+	struct client *c = ledger_client(&core->ledger, who->peer->name, what->cuid, false);
+
+	return client_owns(c, who->credential) ? c : NULL;
+}
+
+void mitigate_get(struct core *core, const struct requester *who, const struct target *what, bool notification, struct moment at, struct reply *out)
 {
 	if (what->cuid == NULL)
 		reply_text(out, REASON_BAD_REQUEST, "cuid: missing in the Uri-Path (RFC 9132, 4.4.2)");
 	else
-		view_get(&core->ledger, p->name, what, notification, at.now, out);
+		view_get(own_client(core, who, what), what, notification, at.now, out);
 }
 
 /* Over; observers read `status` until the epilogue has passed. */
@@ -303,7 +335,7 @@ static void terminate(struct core *core, struct record *r, struct moment at, str
 	outcome_changed(o, r, &before);
 }
 
-void mitigate_delete(struct core *core, const struct peer_config *p, const struct target *what, struct moment at, struct outcome *o)
+void mitigate_delete(struct core *core, const struct requester *who, const struct target *what, struct moment at, struct outcome *o)
 {
 	struct record *r;
 
@@ -313,7 +345,7 @@ void mitigate_delete(struct core *core, const struct peer_config *p, const struc
 	}
 	/* 2.02 also for what is not known. A rejection outlives the request: asking anew must not undo the owner's word. */
 	reply_empty(&o->reply, CODE_DELETED);
-	r = ledger_find(&core->ledger, p->name, what->cuid, what->mid);
+	r = client_find(own_client(core, who, what), what->mid);
 	if (r == NULL || r->life.phase != PHASE_ACTIVE)
 		return;
 	if (r->life.pending || r->life.terminating_s == 0)

@@ -6,11 +6,10 @@
 #include "core.h"
 #include "path.h"
 
-/* domain: the provider's scope as it stands now (prefixes and interfaces). */
-void mitigate_put(struct core *core, const struct peer_config *p, const struct prefix_list *domain, const struct target *what,
-    const struct message *m, struct moment at, struct outcome *o);
-void mitigate_get(struct core *core, const struct peer_config *p, const struct target *what, bool notification, struct moment at, struct reply *out);
-void mitigate_delete(struct core *core, const struct peer_config *p, const struct target *what, struct moment at, struct outcome *o);
+void mitigate_put(struct core *core, const struct requester *who, const struct target *what, const struct message *m, struct moment at, struct outcome *o);
+/* A client sees, and touches, what it has asked for itself: not what another credential of the same peer has. */
+void mitigate_get(struct core *core, const struct requester *who, const struct target *what, bool notification, struct moment at, struct reply *out);
+void mitigate_delete(struct core *core, const struct requester *who, const struct target *what, struct moment at, struct outcome *o);
 
 /* r is due: its lifetime, its active-but-terminating period, its question to the owner, its rejection, or its epilogue has run out. */
 void mitigate_due(struct core *core, struct record *r, struct moment at, struct outcome *o);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/when.h"
+#include "credential.h"
 #include "dots/envelope.h"
 
 #define SILENT_HEARTBEATS 3          /* unanswered in a row before a second way is tried beside the first */
@@ -13,11 +14,11 @@
 #define REPEAT_STATUS_MS 30000       /* notifications can be lost; an active mitigation's is sent again */
 #define AFTER_CLOSE_MS 10000         /* a provider that restarts is not called by all its routers in the same moment */
 
-static struct requester requester_of(struct peer *p)
+static struct requester requester_of(struct peer *p, const struct session *s, char credential[CREDENTIAL_TEXT_MAX])
 {
 	int64_t since = p->redirected_at == 0 ? -1 : (loop_now(server_loop(p->server)) - p->redirected_at) / 1000;
 
-	return (struct requester){ .peer = p->config, .domain = &p->domain, .config = &p->sigconfig, .redirected_s = since };
+	return (struct requester){ .peer = p->config, .domain = &p->domain, .credential = credential_text(&session_channel(s)->peer, credential), .config = &p->sigconfig, .redirected_s = since };
 }
 
 json_t *peer_event(const struct peer *p, const char *event)
@@ -54,12 +55,12 @@ static void follow_config(struct peer *p)
 static void on_request(void *arg, struct session *s, struct incoming *in)
 {
 	struct peer *p = arg;
-	struct requester who = requester_of(p);
+	char credential[CREDENTIAL_TEXT_MAX];
+	struct requester who = requester_of(p, s, credential);
 	struct sigconf before = p->sigconfig.active;
 	struct redirection elsewhere;
 	struct outcome o;
 
-	(void)s;
 	redirect_init(&elsewhere);
 	who.redirection = &elsewhere;
 	outcome_init(&o);
@@ -76,10 +77,10 @@ static void on_request(void *arg, struct session *s, struct incoming *in)
 static void on_render(void *arg, struct session *s, const struct message *registered, struct response *out, struct buf *payload)
 {
 	struct peer *p = arg;
-	struct requester who = requester_of(p);
+	char credential[CREDENTIAL_TEXT_MAX];
+	struct requester who = requester_of(p, s, credential);
 	struct reply r;
 
-	(void)s;
 	reply_init(&r);
 	resource_render(server_core(p->server), &who, registered, server_moment(p->server), &r);
 	memset(out, 0, sizeof(*out));

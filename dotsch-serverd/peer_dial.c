@@ -18,9 +18,17 @@ struct tls_bundle *peer_credentials(const struct peer *p, const struct peer_conf
 		.key_file = c->key_file,
 		.ca_file = c->ca_file,
 		.crl_file = c->crl_file,
-		/* Elsewhere it is the name of the redirection that is checked. */
-		.server_name = p->elsewhere.name != NULL && c->certificate_file != NULL ? p->elsewhere.name : c->server_name,
 	};
+	const struct text_list *names = &c->server_names;
+
+	/* Elsewhere it is the name of the redirection that is checked. */
+	if (p->elsewhere.name != NULL && c->certificate_file != NULL) {
+		tls.server_name = p->elsewhere.name;
+	} else if (names->n > 0) {
+		tls.server_name = names->v[0];
+		tls.other_names = (const char *const *)names->v + 1;
+		tls.n_other_names = names->n - 1;
+	}
 
 	return tls_bundle_new(&tls, why);
 }

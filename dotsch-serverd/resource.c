@@ -9,13 +9,13 @@ static void mitigate(struct core *core, const struct requester *who, const struc
 {
 	switch (m->code) {
 	case METHOD_PUT:
-		mitigate_put(core, who->peer, who->domain, what, m, at, o);
+		mitigate_put(core, who, what, m, at, o);
 		break;
 	case METHOD_GET:
-		mitigate_get(core, who->peer, what, false, at, &o->reply);
+		mitigate_get(core, who, what, false, at, &o->reply);
 		break;
 	case METHOD_DELETE:
-		mitigate_delete(core, who->peer, what, at, o);
+		mitigate_delete(core, who, what, at, o);
 		break;
 	default:
 		reply_text(&o->reply, CODE_METHOD_NOT_ALLOWED, "mitigate takes PUT, GET and DELETE (RFC 9132, 4.4)");
@@ -50,7 +50,7 @@ void resource_render(struct core *core, const struct requester *who, const struc
 	else if (what.resource == RESOURCE_CONFIG)
 		sigconfig_request(who->config, &what, registered, out);
 	else if (what.resource == RESOURCE_MITIGATE)
-		mitigate_get(core, who->peer, &what, true, at, out);
+		mitigate_get(core, who, &what, true, at, out);
 	else
 		reply_empty(out, CODE_NOT_FOUND);
 	out->observe = out->code == CODE_CONTENT;

@@ -7,15 +7,6 @@
 #include "redirect.h"
 #include "sigconfig.h"
 
-/* Who asks: the peer, its scope as it stands now, and the session's configuration. */
-struct requester {
-	const struct peer_config *peer;
-	const struct prefix_list *domain;
-	struct sigconfig *config;
-	struct redirection *redirection;     /* filled in when the requester sends us elsewhere */
-	int64_t redirected_s;                /* seconds since it last did, -1 = never */
-};
-
 void resource_request(struct core *core, const struct requester *who, const struct message *m, struct moment at, struct outcome *o);
 /* The state of an observed resource for a notification; `registered` is the request that asked for it. */
 void resource_render(struct core *core, const struct requester *who, const struct message *registered, struct moment at, struct reply *out);

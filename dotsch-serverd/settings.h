@@ -23,7 +23,8 @@ struct peer_config {
 	const char *psk_identity;
 	uint8_t psk_key[TLS_PSK_MAX];
 	size_t psk_key_len;
-	const char *certificate_file, *key_file, *ca_file, *crl_file, *server_name;
+	const char *certificate_file, *key_file, *ca_file, *crl_file;
+	struct text_list server_names;       /* the certificates it may show, each the name of a client of its own */
 	struct prefix_list scope;            /* sources this provider may name (CH-25) */
 	struct text_list scope_interfaces;   /* and the addresses of these */
 	struct prefix_list targets;          /* non-routable targets allowed all the same */

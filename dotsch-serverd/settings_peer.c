@@ -17,7 +17,7 @@ const struct conf_key settings_provider_keys[] = {
 	{ .name = "key-file", .type = CONF_STRING },
 	{ .name = "ca-file", .type = CONF_STRING },
 	{ .name = "crl-file", .type = CONF_STRING },
-	{ .name = "server-name", .type = CONF_STRING },
+	{ .name = "server-name", .type = CONF_LIST },
 	{ .name = "scope", .type = CONF_LIST },
 	{ .name = "scope-interface", .type = CONF_LIST },
 	{ .name = "target-scope", .type = CONF_LIST },
@@ -117,10 +117,11 @@ static int credentials(const struct conf_section *s, struct peer_config *p, stru
 	p->key_file = conf_string(s, "key-file");
 	p->ca_file = conf_string(s, "ca-file");
 	p->crl_file = conf_string(s, "crl-file");
-	p->server_name = conf_string(s, "server-name");
+	if (texts(s, "server-name", &p->server_names, why) != 0)
+		return -1;
 	if ((p->certificate_file == NULL) != (p->key_file == NULL))
 		return reason_set(why, 0, p->key_file == NULL ? "key-file" : "certificate-file", "", "missing: a certificate and its key go together");
-	if (p->certificate_file != NULL && (p->ca_file == NULL || p->server_name == NULL))
+	if (p->certificate_file != NULL && (p->ca_file == NULL || p->server_names.n == 0))
 		return reason_set(why, 0, p->ca_file == NULL ? "ca-file" : "server-name", "RFC 9132, 7.1",
 		    "missing: with certificates the provider's chain and name are checked");
 	if (p->psk_identity == NULL && p->certificate_file == NULL)
@@ -167,6 +168,7 @@ int settings_read_provider(const struct conf_section *s, struct peer_config *p, 
 void settings_peer_free(struct peer_config *p)
 {
 	text_list_free(&p->addresses);
+	text_list_free(&p->server_names);
 	text_list_free(&p->scope_interfaces);
 	prefix_list_free(&p->scope);
 	prefix_list_free(&p->targets);

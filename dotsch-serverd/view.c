@@ -53,9 +53,8 @@ static bool visible(const struct record *r, bool notification)
 	return r->life.phase != PHASE_ENDED || notification;
 }
 
-void view_get(struct ledger *t, const char *peer, const struct target *what, bool notification, int64_t now, struct reply *out)
+void view_get(const struct client *c, const struct target *what, bool notification, int64_t now, struct reply *out)
 {
-	const struct client *c = ledger_client(t, peer, what->cuid, false);
 	struct body body = { .kind = BODY_MITIGATION_SCOPE };
 	size_t max = c == NULL ? 0 : what->has_mid ? 1 : c->n;
 

@@ -9,7 +9,7 @@
 
 /* One mitigation as `content` asks, at `now`. A shallow view of r: not to be freed, good as long as r is. */
 struct mitigation view_record(const struct record *r, enum content content, int64_t now);
-/* Answers a GET. notification: those that have just ended are shown too, so that observers read the last status. */
-void view_get(struct ledger *t, const char *peer, const struct target *what, bool notification, int64_t now, struct reply *out);
+/* Answers a GET about c, NULL = a client that has nothing. notification: those that have just ended are shown too, so that observers read the last status. */
+void view_get(const struct client *c, const struct target *what, bool notification, int64_t now, struct reply *out);
 
 #endif

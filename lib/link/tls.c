@@ -211,6 +211,18 @@ static int copy(char **to, const char *from)
 	return from && !*to ? -1 : 0;
 }
 
+static int copy_names(struct tls_bundle *b, const struct tls_config *c)
+{
+	b->other_names = c->n_other_names ? calloc(c->n_other_names, sizeof *b->other_names) : NULL;
+	if (c->n_other_names && !b->other_names)
+		return -1;
+	b->n_other_names = c->n_other_names;
+	for (size_t i = 0; i < c->n_other_names; i++)
+		if (copy(&b->other_names[i], c->other_names[i]) < 0)
+			return -1;
+	return copy(&b->server_name, c->server_name);
+}
+
 struct tls_bundle *tls_bundle_new(const struct tls_config *config, struct reason *why)
 {
 	quieten();
@@ -225,7 +237,7 @@ struct tls_bundle *tls_bundle_new(const struct tls_config *config, struct reason
 	b->peer_lookup = config->peer_lookup;
 	b->arg = config->arg;
 	int ret = 0;
-	if (copy(&b->psk_identity, config->psk_identity) < 0 || copy(&b->server_name, config->server_name) < 0)
+	if (copy(&b->psk_identity, config->psk_identity) < 0 || copy_names(b, config) < 0)
 		ret = reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
 	if (ret == 0)
 		ret = load_psk(b, config, why);
@@ -271,6 +283,9 @@ void tls_bundle_unref(struct tls_bundle *b)
 	gnutls_free(b->ticket_key.data);
 	free(b->psk_identity);
 	free(b->server_name);
+	for (size_t i = 0; i < b->n_other_names; i++)
+		free(b->other_names[i]);
+	free(b->other_names);
 	free(b);
 }
 

@@ -23,6 +23,8 @@ struct tls_config {
 	/* Certificates: own chain and key, and whom we trust. PEM. */
 	const char *certificate_file, *key_file, *ca_file, *crl_file;
 	const char *server_name;             /* client: reference identifier (DNS-ID, RFC 6125; no wildcards) and SNI */
+	const char *const *other_names;      /* client: further reference identifiers; the one that matched is the peer's identity.name */
+	size_t n_other_names;
 	/* Server: whose certificate or raw key is this? Called after the chain has been verified; fills id->owner; -1 = nobody's. Client with raw keys: pins. */
 	int (*peer_lookup)(void *arg, struct identity *id);
 	void *arg;

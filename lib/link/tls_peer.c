@@ -104,10 +104,19 @@ static int deny_chain(struct tls_session *s, gnutls_x509_crt_t crt, unsigned sta
 	return -1;
 }
 
-/* DNS-ID only, letter by letter: no wildcards, no common name (RFC 6125, 6.4; RFC 9132, 7.1). */
+static bool expected(const struct tls_bundle *b, const char *name)
+{
+	if (strcasecmp(name, b->server_name) == 0)
+		return true;
+	for (size_t i = 0; i < b->n_other_names; i++)
+		if (strcasecmp(name, b->other_names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* DNS-ID only, letter by letter: no wildcards, no common name (RFC 6125, 6.4; RFC 9132, 7.1). The name that matched is the peer's. */
 static int check_name(struct tls_session *s, gnutls_x509_crt_t crt)
 {
-	const char *want = s->bundle->server_name;
 	char found[160] = "", name[256];
 	for (unsigned i = 0;; i++) {
 		size_t len = sizeof name;
@@ -117,12 +126,15 @@ static int check_name(struct tls_session *s, gnutls_x509_crt_t crt)
 		if (type != GNUTLS_SAN_DNSNAME || !name_ok((unsigned char *)name, len, sizeof name))
 			continue;
 		name[len] = '\0';
-		if (strlen(want) == len && strcasecmp(name, want) == 0)
+		if (strlen(name) == len && expected(s->bundle, name)) {
+			copy_name(s->notes->peer.name, sizeof s->notes->peer.name, (unsigned char *)name, len);
 			return 0;
+		}
 		size_t at = strlen(found);
 		snprintf(found + at, sizeof found - at, "%s%.100s", at ? ", " : "", name);
 	}
-	return deny(s, GNUTLS_A_BAD_CERTIFICATE, "the server's certificate is not for \"%s\": %s%s", want, *found ? "it names " : "it has no DNS name", found);
+	return deny(s, GNUTLS_A_BAD_CERTIFICATE, "the server's certificate is not for \"%s\"%s: %s%s", s->bundle->server_name,
+	    s->bundle->n_other_names ? " or another server-name" : "", *found ? "it names " : "it has no DNS name", found);
 }
 
 /* The first DNS name, or the common name, for people and look-ups. */
@@ -244,6 +256,8 @@ static int resumed_certificate(struct tls_session *s, const gnutls_datum_t *der)
 	int ret = load_x509(s, der, &crt);
 	if (ret == 0)
 		ret = still_good(s, crt);
+	if (ret == 0 && !s->bundle->server && s->bundle->server_name)
+		ret = check_name(s, crt);
 	if (ret == 0)
 		ret = own_it(s);
 	if (crt)

@@ -52,7 +52,7 @@ static void request(struct world *w, unsigned op, uint8_t mid, const uint8_t *pa
 {
 	static const uint8_t methods[] = { METHOD_PUT, METHOD_GET, METHOD_DELETE, METHOD_PUT, METHOD_PUT, METHOD_PUT };
 	static const char *const resources[] = { "mitigate", "mitigate", "mitigate", "mitigate", "config", "redirect" };
-	struct requester who = { .peer = &w->peer, .domain = &w->peer.scope, .config = &w->config, .redirection = &w->elsewhere, .redirected_s = -1 };
+	struct requester who = { .credential = "psk:cpe", .peer = &w->peer, .domain = &w->peer.scope, .config = &w->config, .redirection = &w->elsewhere, .redirected_s = -1 };
 	struct message m;
 	char number[20];
 

@@ -29,6 +29,7 @@ struct fixture {
 	struct peer_config peers[2];
 	struct sigconfig config;
 	struct redirection elsewhere;
+	const char *credential;
 	int64_t redirected_s;
 	struct moment at;
 	struct outcome last;                 /* of the last request */
@@ -60,6 +61,7 @@ static inline int setup(void **state)
 	ledger_init(&f->core.ledger);
 	sigconfig_init(&f->config, 240);
 	f->redirected_s = -1;
+	f->credential = "psk:cpe-0001";
 	outcome_init(&f->last);
 	f->at = (struct moment){ .now = 1000000, .wall = WALL };
 	*state = f;
@@ -112,7 +114,7 @@ static inline void set_path(struct message *m, char *text)
 /* Sends a request as provider `who`; the outcome is f->last, and its code is returned. */
 static inline uint8_t request(struct fixture *f, int who, uint8_t method, const char *path)
 {
-	struct requester r = { .peer = &f->peers[who], .domain = &f->peers[who].scope, .config = &f->config, .redirection = &f->elsewhere,
+	struct requester r = { .peer = &f->peers[who], .domain = &f->peers[who].scope, .credential = f->credential, .config = &f->config, .redirection = &f->elsewhere,
 		.redirected_s = f->redirected_s };
 	char text[300];
 

@@ -181,6 +181,30 @@ static void replaced_and_ended_are_gone(void **state)
 	assert_null(ledger_find(&f->core.ledger, "isp", CUID, 8));
 }
 
+/* Who a cuid belongs to is known after a restart too, as long as something is under it. */
+static void the_credential_of_a_cuid_survives(void **state)
+{
+	struct kept *k = *state;
+	struct fixture *f = k->f;
+
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	keep(k);
+	restart(k, 60);
+	f->credential = "certificate:ch2.isp.example";
+	assert_int_equal(put(f, 8, asking(TARGET, "10.20.30.41/32", 1800)), CODE_CONFLICT);
+	f->credential = "psk:cpe-0001";
+	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 1800)), CODE_CHANGED);
+	advance(f, 1800);
+	keep(k);
+	restart(k, 60);
+	f->credential = "certificate:ch2.isp.example";
+	assert_int_equal(put(f, 8, asking(TARGET, SOURCE, 1800)), CODE_CREATED);
+	keep(k);
+	restart(k, 60);
+	f->credential = "psk:cpe-0001";
+	assert_int_equal(put(f, 9, asking(TARGET, SOURCE, 1800)), CODE_CONFLICT);
+}
+
 static void collect(void *arg, const char *text)
 {
 	char *out = arg;
@@ -221,7 +245,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_kept, close_kept)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_answered_is_there_again), TEST(every_phase_survives), TEST(what_ran_out_meanwhile_ends_at_once), TEST(a_wrong_clock_prolongs_nothing),
-		TEST(replaced_and_ended_are_gone), TEST(audit_trail),
+		TEST(replaced_and_ended_are_gone), TEST(the_credential_of_a_cuid_survives), TEST(audit_trail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

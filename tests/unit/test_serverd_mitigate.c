@@ -269,7 +269,7 @@ static void lifetime_runs_out(void **state)
 {
 	struct fixture *f = *state;
 	struct reply r;
-	struct requester who = { .peer = &f->peers[0], .domain = &f->peers[0].scope, .config = &f->config };
+	struct requester who = { .peer = &f->peers[0], .domain = &f->peers[0].scope, .credential = "psk:cpe-0001", .config = &f->config };
 	struct message m;
 	char path[] = "mitigate/cuid=" CUID "/mid=7";
 

@@ -85,6 +85,24 @@ static bool call(bool udp, struct tls_bundle *server, struct tls_bundle *client)
 	return r.router.ups && r.provider.ups;
 }
 
+/* One of several reference identifiers: the one that the certificate has is the peer's name. */
+static void test_one_of_several_names(void **state)
+{
+	static const char *const others[] = { "ch2.isp.example", "CH.isp.example" };
+	struct tls_config c = { .certificate_file = certs_path("client", "pem"), .key_file = certs_path("client", "key"), .ca_file = certs_path("ca", "pem"),
+		.server_name = "ch1.isp.example", .other_names = others, .n_other_names = 2 };
+	struct tls_bundle *server = server_bundle("server", "ca", NULL), *client = tls_bundle_new(&c, NULL);
+
+	(void)state;
+	assert_true(call(true, server, client));
+	assert_string_equal(r.router.peer, "ch.isp.example");
+	rig_done(&r);
+	c.n_other_names = 1;
+	assert_false(call(true, server_bundle("server", "ca", NULL), tls_bundle_new(&c, NULL)));
+	assert_says(r.failed_why, "is not for \"ch1.isp.example\" or another server-name: it names ch.isp.example");
+	rig_done(&r);
+}
+
 static const char *const tls12 = "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-DTLS1.2:-RSA";
 
 static void good(bool udp, const char *priority)
@@ -525,6 +543,7 @@ static void test_ticket_key_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_of_several_names),
 		cmocka_unit_test(test_x509_dtls),
 		cmocka_unit_test(test_x509_tls13),
 		cmocka_unit_test(test_x509_tls12),
