@@ -18,6 +18,7 @@ noinst_LIBRARIES += %D%/libclient.a
 	%D%/names.c %D%/names.h \
 	%D%/notice.c %D%/notice.h \
 	%D%/peer_command.c %D%/peer_command.h \
+	%D%/peer_server.c %D%/peer_server.h \
 	%D%/peers.c %D%/peers.h \
 	%D%/plan.c \
 	%D%/repl.c %D%/repl.h \

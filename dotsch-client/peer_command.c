@@ -18,6 +18,17 @@ static void put_prefixes(json_t *line, const char *name, const struct prefix_lis
 	json_put(line, name, array);
 }
 
+/* Where a base server is dialled. */
+static void put_server(json_t *line, const struct peer_server *s)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; i < s->n_addresses; i++)
+		json_array_append_new(array, json_string(s->addresses[i]));
+	json_put(line, "server", array);
+	json_put_int(line, "port", s->port);
+	json_put_string(line, "server-name", s->server_name);
+}
+
 /* Never the key. */
 static json_t *peer_line(const struct peer *p)
 {
@@ -40,7 +51,10 @@ static json_t *peer_line(const struct peer *p)
 	json_put_string(line, "psk-identity", p->psk_identity);
 	json_put_string(line, "certificate-name", p->certificate_name);
 	json_put_string(line, "spki", p->spki ? hex_encode(p->spki, 32, spki) : NULL);
-	put_prefixes(line, "domain", &p->domain);
+	if (p->server)
+		put_server(line, p->server);
+	else
+		put_prefixes(line, "domain", &p->domain);
 	return line;
 }
 

@@ -31,7 +31,8 @@ struct draft {
 	const char *name, *psk_identity, *certificate_name;
 	uint8_t psk_key[TLS_PSK_MAX], spki[32];
 	uint8_t psk_key_len;
-	bool has_spki;
+	bool has_spki, strict;
+	struct peer_server *server;          /* owned, until the peer has it */
 	struct prefix_list domain;
 };
 
@@ -44,6 +45,8 @@ static void peer_free(struct peer *p)
 {
 	if (p && p->psk_key)
 		explicit_bzero((void *)(uintptr_t)p->psk_key, p->psk_key_len);
+	if (p)
+		peer_server_free(p->server);
 	free(p);
 }
 
@@ -202,6 +205,29 @@ static int read_domain(const json_t *object, struct prefix_list *out, struct rea
 	return 1;
 }
 
+/* A base server is told by what it proves to us. Requests to it name it, since their targets are ours and their sources anybody's. */
+static int check_server(const struct draft *d, struct reason *why)
+{
+	if (d->domain.n)
+		return reason_set(why, REASON_BAD_REQUEST, "domain", "RFC 9132, 4.4.1", "a base server has none: requests go to it by name");
+	if (d->certificate_name)
+		return reason_set(why, REASON_BAD_REQUEST, "certificate-name", "", "is for a peer that calls; the name of a server is server-name");
+	if (!d->psk_identity && !d->has_spki && !d->server->server_name)
+		return reason_set(why, REASON_BAD_REQUEST, "psk-identity", "RFC 9132, 8", "%s has no credential: psk-identity and psk-key, server-name, or spki", d->name);
+	return 0;
+}
+
+static int read_overlap(const json_t *object, struct draft *d, struct reason *why)
+{
+	const char *word = d->server ? "strict" : "sources";
+	if (json_get_string(object, "overlap", 16, &word, why) < 0)
+		return -1;
+	d->strict = !strcmp(word, "strict");
+	if (!d->strict && strcmp(word, "sources"))
+		return reason_set(why, REASON_BAD_REQUEST, "overlap", "RFC 9132, 4.4.1", "must be strict (any common target) or sources (a common source, too)");
+	return 0;
+}
+
 static int draft_read(const json_t *object, struct draft *d, struct reason *why)
 {
 	size_t len = 0;
@@ -209,7 +235,7 @@ static int draft_read(const json_t *object, struct draft *d, struct reason *why)
 	if (json_get_string(object, "name", PEER_NAME_MAX, &d->name, why) < 0 || json_get_string(object, "psk-identity", NAME_MAX_BYTES, &d->psk_identity, why) < 0 ||
 	    json_get_string(object, "certificate-name", NAME_MAX_BYTES, &d->certificate_name, why) < 0 ||
 	    (spki = read_hex(object, "spki", d->spki, 32, 32, &len, why)) < 0 || read_hex(object, "psk-key", d->psk_key, 1, TLS_PSK_MAX, &len, why) < 0 ||
-	    read_domain(object, &d->domain, why) < 0)
+	    read_domain(object, &d->domain, why) < 0 || peer_server_read(object, &d->server, why) < 0 || read_overlap(object, d, why) < 0)
 		return -1;
 	d->has_spki = spki > 0;
 	if (json_object_get(object, "psk-key"))
@@ -218,6 +244,8 @@ static int draft_read(const json_t *object, struct draft *d, struct reason *why)
 		return reason_set(why, REASON_BAD_REQUEST, "name", "", "a peer needs a name");
 	if (!d->psk_identity != !d->psk_key_len)
 		return reason_set(why, REASON_BAD_REQUEST, d->psk_identity ? "psk-key" : "psk-identity", "", "psk-identity and psk-key go together");
+	if (d->server)
+		return check_server(d, why);
 	if (!d->psk_identity && !d->certificate_name && !d->has_spki)
 		return reason_set(why, REASON_BAD_REQUEST, "psk-identity", "RFC 9132, 8", "%s has no credential: psk-identity and psk-key, certificate-name, or spki", d->name);
 	return 0;
@@ -228,6 +256,8 @@ static int draft_unique(const struct peers *s, const struct draft *d, struct rea
 	struct peer *other;
 	if (peers_by_name(s, d->name))
 		return reason_set(why, REASON_BAD_REQUEST, "name", "", "there is a peer %s already", d->name);
+	if (d->server)
+		return 0;
 	if (d->psk_identity && (other = peers_by_psk(s, d->psk_identity)))
 		return reason_set(why, REASON_BAD_REQUEST, "psk-identity", "", "%s belongs to %s already", d->psk_identity, other->name);
 	if (d->certificate_name && (other = peers_by_certificate(s, d->certificate_name)))
@@ -274,12 +304,15 @@ static struct peer *draft_make(const struct draft *d)
 	if (d->has_spki)
 		p->spki = (const uint8_t *)pack(&room, d->spki, 32);
 	p->psk_key_len = d->psk_key_len;
+	p->overlap_strict = d->strict;
 	return p;
 }
 
 static void unindex(struct peers *s, const struct peer *p)
 {
 	slots_remove(&s->by_name, hash_text(p->name), p->number);
+	if (p->server)
+		return;
 	if (p->psk_identity)
 		slots_remove(&s->by_psk, hash_text(p->psk_identity), p->number);
 	if (p->certificate_name)
@@ -292,6 +325,8 @@ static void unindex(struct peers *s, const struct peer *p)
 
 static bool index_peer(struct peers *s, const struct peer *p)
 {
+	if (p->server)
+		return slots_add(&s->by_name, hash_text(p->name), p->number);
 	bool ok = slots_add(&s->by_name, hash_text(p->name), p->number) &&
 	          (!p->psk_identity || slots_add(&s->by_psk, hash_text(p->psk_identity), p->number)) &&
 	          (!p->certificate_name || slots_add(&s->by_certificate, hash_folded(p->certificate_name), p->number)) &&
@@ -349,6 +384,10 @@ struct peer *peers_add(struct peers *s, const json_t *object, struct reason *why
 	struct peer *p = NULL;
 	if (draft_read(object, &d, why) == 0 && draft_unique(s, &d, why) == 0) {
 		p = draft_make(&d);
+		if (p) {
+			p->server = d.server;
+			d.server = NULL;
+		}
 		if (!p || !insert(s, p)) {
 			peer_free(p);
 			p = NULL;
@@ -356,6 +395,7 @@ struct peer *peers_add(struct peers *s, const json_t *object, struct reason *why
 		}
 	}
 	prefix_list_free(&d.domain);
+	peer_server_free(d.server);
 	explicit_bzero(&d, sizeof d);
 	return p;
 }
@@ -420,7 +460,13 @@ json_t *peer_describe(const struct peer *p)
 	json_put_string(o, "spki", p->spki ? hex_encode(p->spki, 32, hex) : NULL);
 	for (size_t i = 0; i < p->domain.n; i++)
 		json_array_append_new(domain, json_string(prefix_format(&p->domain.v[i], text)));
-	json_put(o, "domain", domain);
+	if (p->server)
+		json_decref(domain);
+	else
+		json_put(o, "domain", domain);
+	peer_server_describe(p->server, o);
+	if (p->overlap_strict != (p->server != NULL))
+		json_put_string(o, "overlap", p->overlap_strict ? "strict" : "sources");
 	explicit_bzero(hex, sizeof hex);
 	return o;
 }
@@ -434,7 +480,7 @@ bool peer_same(const struct peer *a, const struct peer *b)
 {
 	if (!same_text(a->name, b->name) || !same_text(a->psk_identity, b->psk_identity) || !same_text(a->certificate_name, b->certificate_name) ||
 	    a->psk_key_len != b->psk_key_len || (a->psk_key_len && memcmp(a->psk_key, b->psk_key, a->psk_key_len)) || !a->spki != !b->spki ||
-	    (a->spki && memcmp(a->spki, b->spki, 32)) || a->domain.n != b->domain.n)
+	    (a->spki && memcmp(a->spki, b->spki, 32)) || a->domain.n != b->domain.n || a->overlap_strict != b->overlap_strict || !peer_server_same(a->server, b->server))
 		return false;
 	for (size_t i = 0; i < a->domain.n; i++)
 		if (!prefix_equal(&a->domain.v[i], &b->domain.v[i]))

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "dots/mitigation.h"
+#include "peer_server.h"
 
 struct router;
 
@@ -16,8 +17,10 @@ struct peer {
 	const uint8_t *psk_key;
 	const uint8_t *spki;                 /* SHA-256 of its SubjectPublicKeyInfo; NULL = none */
 	uint8_t psk_key_len;
+	bool overlap_strict;                 /* it takes any common target for an overlap (RFC 9132, 4.4.1) */
 	uint32_t number;                     /* its place in the set */
 	struct prefix_list domain;           /* CH-15: the sources that may be named to it */
+	struct peer_server *server;          /* a base server, which we dial: then the credentials are ours towards it, and no key to look it up by. NULL = it calls */
 	struct router *router;               /* what the agent keeps of it once it has called or is named; not the set's */
 };
 

@@ -78,6 +78,37 @@ static void longest_match(void **state)
 	peers_free(s);
 }
 
+/* A base server is dialled: its credentials are ours, so several may have the same, and nobody may call with them. */
+static void servers(void **state)
+{
+	(void)state;
+	struct peers *s = peers_new();
+	struct peer *a = add(s, "{\"name\":\"dms\",\"address\":[\"192.0.2.1\",\"dms.example\"],\"psk-identity\":\"us\",\"psk-key\":\"00\"}", NULL);
+	struct peer *b = add(s, "{\"name\":\"other\",\"address\":\"2001:db8::1\",\"port\":14646,\"transport\":\"tcp\",\"server-name\":\"dots.example\","
+	                        "\"overlap\":\"sources\",\"psk-identity\":\"us\",\"psk-key\":\"00\"}", NULL);
+	struct peer *c = add(s, "{\"name\":\"cpe-1\",\"psk-identity\":\"us\",\"psk-key\":\"02\"}", NULL);
+	assert_non_null(a);
+	assert_non_null(b);
+	assert_int_equal(a->server->port, 4646);
+	assert_int_equal(a->server->n_addresses, 2);
+	assert_true(a->server->udp && a->server->tcp && a->overlap_strict);
+	assert_string_equal(b->server->addresses[0], "2001:db8::1");
+	assert_int_equal(b->server->port, 14646);
+	assert_true(!b->server->udp && b->server->tcp && !b->overlap_strict);
+	assert_ptr_equal(peers_by_psk(s, "us"), c);
+	assert_false(c->overlap_strict);
+	/* Described and read again it is the same; a change is seen. */
+	json_t *o = peer_describe(b);
+	struct peers *t = peers_new();
+	struct peer *again = peers_add(t, o, NULL);
+	assert_true(again && peer_same(again, b) && !peer_same(again, a));
+	json_decref(o);
+	peers_free(t);
+	peers_remove(s, a);
+	assert_ptr_equal(peers_by_psk(s, "us"), c);
+	peers_free(s);
+}
+
 static void refused(void **state)
 {
 	(void)state;
@@ -96,6 +127,20 @@ static void refused(void **state)
 		{ "{\"name\":\"a\",\"certificate-name\":\"c\",\"domain\":[\"192.0.2.0/33\"]}", "domain" },
 		{ "{\"name\":\"a\",\"certificate-name\":\"c\",\"domain\":[7]}", "domain" },
 		{ "{\"name\":\"a\",\"certificate-name\":\"c\",\"domain\":[\"192.0.2.1/24\",\"192.0.2.0/24\"]}", "domain" },
+		/* A base server. */
+		{ "{\"name\":\"a\",\"address\":\"192.0.2.1\"}", "psk-identity" },
+		{ "{\"name\":\"a\",\"address\":[],\"server-name\":\"s\"}", "address" },
+		{ "{\"name\":\"a\",\"address\":[\"\"],\"server-name\":\"s\"}", "address" },
+		{ "{\"name\":\"a\",\"address\":7,\"server-name\":\"s\"}", "address" },
+		{ "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"server-name\":\"s\",\"port\":0}", "port" },
+		{ "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"server-name\":\"s\",\"port\":65536}", "port" },
+		{ "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"server-name\":\"s\",\"transport\":[\"sctp\"]}", "transport" },
+		{ "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"server-name\":\"s\",\"transport\":[]}", "transport" },
+		{ "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"server-name\":\"s\",\"domain\":[\"192.0.2.0/24\"]}", "domain" },
+		{ "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"certificate-name\":\"s\"}", "certificate-name" },
+		{ "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"server-name\":\"s\",\"overlap\":\"loose\"}", "overlap" },
+		{ "{\"name\":\"a\",\"certificate-name\":\"c\",\"port\":4646}", "port" },
+		{ "{\"name\":\"a\",\"certificate-name\":\"c\",\"server-name\":\"s\"}", "server-name" },
 		/* What another one has already. */
 		{ "{\"name\":\"first\",\"certificate-name\":\"c\"}", "name" },
 		{ "{\"name\":\"a\",\"psk-identity\":\"id\",\"psk-key\":\"01\"}", "psk-identity" },
@@ -219,7 +264,7 @@ static void crowded_slots(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(look_ups), { "CH-15 longest prefix match", longest_match, NULL, NULL, NULL }, cmocka_unit_test(refused), cmocka_unit_test(load),
+		cmocka_unit_test(look_ups), { "CH-15 longest prefix match", longest_match, NULL, NULL, NULL }, cmocka_unit_test(servers), cmocka_unit_test(refused), cmocka_unit_test(load),
 		cmocka_unit_test(churn), cmocka_unit_test(description), cmocka_unit_test(crowded_slots),
 	};
 	return cmocka_run_group_tests_name("peers", tests, NULL, NULL);
