@@ -38,6 +38,8 @@ static const char *state_of(const struct record *r)
 		return "rejected";
 	case PHASE_ENDED:
 		return "ended";
+	case PHASE_INACTIVE:
+		return "inactive";
 	}
 	return "";
 }

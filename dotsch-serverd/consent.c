@@ -99,6 +99,8 @@ bool consent_accept(struct core *core, struct record *r, const char *host, const
 	ledger_changed(&core->ledger, r);
 	outcome_line(o, emit_mitigate(r, at.now));
 	audit_note(o, r, "accepted", who != NULL ? who : "policy", host);
+	if (before.phase == PHASE_REJECTED)
+		outcome_contenders(o, r);
 	return outcome_changed(o, r, &before) == 0;
 }
 
@@ -114,11 +116,12 @@ bool consent_reject(struct core *core, struct record *r, const char *note, const
 	r->life.by_owner = who != NULL;
 	r->life.ended = STATUS_WITHDRAWN;
 	r->life.cause = CONFLICT_LEGITIMATE_TRAFFIC;
-	r->life.due = at.now + (core->settings->rejected_s + REJECTED_KEPT_S) * INT64_C(1000);
+	r->life.due = at.now + (core->settings->rejected_s + DEACTIVATED_KEPT_S) * INT64_C(1000);
 	if (note != NULL)
 		snprintf(r->note, sizeof(r->note), "%s", note);
 	ledger_changed(&core->ledger, r);
 	audit_note(o, r, "rejected", who != NULL ? who : "policy", note);
+	outcome_contenders(o, r);
 	return outcome_changed(o, r, &before) == 0;
 }
 

@@ -143,9 +143,9 @@ static bool read_life(const struct store_row *row, const struct load *l, struct 
 	};
 	out->expires = boot_time(row, EXPIRES, l, longest);
 	if (out->phase == PHASE_REJECTED)
-		longest = (int64_t)s->rejected_s + REJECTED_KEPT_S;
+		longest = (int64_t)s->rejected_s + DEACTIVATED_KEPT_S;
 	out->due = boot_time(row, DUE, l, longest);
-	return (lifetime == LIFETIME_INDEFINITE || (lifetime > 0 && lifetime <= LIFETIME_MAX)) && out->phase <= PHASE_REJECTED && out->cause <= CONFLICT_OVERLAPPING_PIPES &&
+	return (lifetime == LIFETIME_INDEFINITE || (lifetime > 0 && lifetime <= LIFETIME_MAX)) && out->phase <= PHASE_INACTIVE && out->phase != PHASE_ENDED && out->cause <= CONFLICT_OVERLAPPING_PIPES &&
 	    out->ended <= STATUS_SIGNAL_LOSS;
 }
 

@@ -46,12 +46,13 @@ static bool grow(void **v, size_t n, size_t *cap)
 	return true;
 }
 
-static struct client *client_new(const char *peer, const char *cuid)
+static struct client *client_new(struct ledger *t, const char *peer, const char *cuid)
 {
 	struct client *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return NULL;
+	c->ledger = t;
 	c->peer = strdup(peer);
 	c->cuid = strdup(cuid);
 	if (c->peer == NULL || c->cuid == NULL) {
@@ -76,7 +77,7 @@ struct client *ledger_client(struct ledger *t, const char *peer, const char *cui
 	}
 	if (!create || same >= LEDGER_MAX_CLIENTS || !grow((void **)&t->v, t->n, &t->cap))
 		return NULL;
-	c = client_new(peer, cuid);
+	c = client_new(t, peer, cuid);
 	if (c != NULL)
 		t->v[t->n++] = c;
 	return c;
@@ -241,6 +242,7 @@ enum dots_status life_status(const struct life *l)
 		return STATUS_CLIENT_WITHDRAWN;
 	case PHASE_REJECTED:
 	case PHASE_ENDED:
+	case PHASE_INACTIVE:
 		return l->ended;
 	}
 	return STATUS_NONE;
@@ -270,6 +272,45 @@ bool ledger_mitigating(const struct ledger *t, const char *peer)
 				if (life_live(&t->v[i]->v[j]->life) && !t->v[i]->v[j]->life.pending)
 					return true;
 	return false;
+}
+
+void ledger_contenders(const struct record *r, bool (*fn)(void *arg, struct record *other), void *arg)
+{
+	const struct ledger *t = r->client->ledger;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct client *c = t->v[i];
+
+		if (c == r->client || strcmp(c->peer, r->client->peer) != 0)
+			continue;
+		for (size_t j = 0; j < c->n; j++)
+			if (life_live(&c->v[j]->life) && mitigation_overlap(&r->m, &c->v[j]->m) && !fn(arg, c->v[j]))
+				return;
+	}
+}
+
+static bool found_one(void *arg, struct record *other)
+{
+	(void)other;
+	*(bool *)arg = true;
+	return false;
+}
+
+bool ledger_contended(const struct record *r)
+{
+	bool found = false;
+
+	if (life_live(&r->life))
+		ledger_contenders(r, found_one, &found);
+	return found;
+}
+
+const struct record *ledger_winner(const struct client *c, const struct mitigation *m, uint32_t mid)
+{
+	for (size_t i = c != NULL ? c->n : 0; i-- > 0 && c->v[i]->m.mid > mid;)
+		if (c->v[i]->life.phase == PHASE_ACTIVE && mitigation_overlap(m, &c->v[i]->m))
+			return c->v[i];
+	return NULL;
 }
 
 void ledger_each(const struct ledger *t, void (*fn)(void *arg, struct record *r), void *arg)

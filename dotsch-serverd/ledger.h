@@ -11,7 +11,7 @@
 
 #define LEDGER_NEVER INT64_MAX
 #define LEDGER_MAX_CLIENTS 64         /* cuids of one peer: a peer makes up as many as it likes */
-#define REJECTED_KEPT_S 45           /* beyond the retry-timer (RFC 9132, 4.4.1) */
+#define DEACTIVATED_KEPT_S 45        /* beyond the retry-timer (RFC 9132, 4.4.1) */
 #define EPILOGUE_MS 10000            /* how long observers can still read that a mitigation is over: the status may wait 3 s for its turn */
 
 enum phase {
@@ -19,6 +19,7 @@ enum phase {
 	PHASE_TERMINATING,           /* withdrawn by the client, still enforced (RFC 9132, 4.4.4) */
 	PHASE_REJECTED,              /* the owner, or the traffic, says no; kept so that asking again gets the same answer */
 	PHASE_ENDED,                 /* over; only observers still see it */
+	PHASE_INACTIVE,              /* another of a higher mid is in the way: kept for a while, and taken up when the client asks again and that is over */
 };
 
 /* What changes during a mitigation's life; copied whole to undo a change. */
@@ -32,11 +33,12 @@ struct life {
 	unsigned terminating_s;      /* the next active-but-terminating period */
 	uint64_t start;              /* seconds since 1970, 0 = not begun */
 	enum dots_status reported;   /* what the enforcing side last said; STATUS_IN_PROGRESS before */
-	enum dots_status ended;      /* the last word, in PHASE_REJECTED and PHASE_ENDED */
+	enum dots_status ended;      /* the last word, in PHASE_REJECTED, PHASE_ENDED and PHASE_INACTIVE */
 	enum conflict_cause cause;
 };
 
 struct client {
+	struct ledger *ledger;
 	char *peer, *cuid;
 	char *credential;            /* which of the peer's credentials has made this state; NULL = not known */
 	struct record **v;           /* by mid */
@@ -100,6 +102,12 @@ bool life_live(const struct life *l);
 
 size_t ledger_count(const struct ledger *t, const char *peer);     /* all but the ended ones */
 bool ledger_mitigating(const struct ledger *t, const char *peer);  /* any live one that is not pending: mitigating-config applies */
+/* The live mitigations of the same peer's other clients that overlap r: both are in force, and both clients are told (RFC 9132, 4.4.1.3).
+   fn returns false to stop. */
+void ledger_contenders(const struct record *r, bool (*fn)(void *arg, struct record *other), void *arg);
+bool ledger_contended(const struct record *r);           /* any */
+/* The live mitigation of the same client that keeps r from being in force: of a higher mid, and overlapping. NULL = none. */
+const struct record *ledger_winner(const struct client *c, const struct mitigation *m, uint32_t mid);
 /* Every record, in order of client and mid. fn must not change the table's shape. */
 void ledger_each(const struct ledger *t, void (*fn)(void *arg, struct record *r), void *arg);
 

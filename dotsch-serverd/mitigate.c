@@ -39,6 +39,9 @@ static void answer_conflict(struct put *p, enum conflict_cause cause, const stru
 		scope.conflict.status = CONFLICT_INACTIVE_OTHER_ACTIVE;
 		scope.conflict.has_mid = true;
 		scope.conflict.mid = by->m.mid;
+		/* One that is in force for ever leaves nothing to wait for. */
+		scope.conflict.has_retry_timer = by->life.expires != LEDGER_NEVER;
+		scope.conflict.retry_timer = scope.conflict.has_retry_timer ? (uint32_t)life_left(&by->life, p->at.now) : 0;
 	}
 	reply_body(&p->o->reply, CODE_CONFLICT, &body);
 }
@@ -76,6 +79,12 @@ static void answer_granted(struct put *p, uint8_t code, const struct record *r)
 	scope.lifetime = life_left(&r->life, p->at.now);
 	if (r->life.pending)
 		scope.status = STATUS_IN_PROGRESS;
+	/* Both stay in force, and both clients know (RFC 9132, 4.4.1.3). */
+	if (ledger_contended(r)) {
+		scope.has_conflict = true;
+		scope.conflict.status = CONFLICT_ACTIVE;
+		scope.conflict.cause = CONFLICT_OVERLAPPING_TARGETS;
+	}
 	reply_body(&p->o->reply, code, &body);
 }
 
@@ -108,21 +117,19 @@ static void refresh(struct put *p, struct record *r)
 	answer_granted(p, CODE_CHANGED, r);
 }
 
-/* The mid is known (RFC 9132, 4.4.1: a refresh has to be the same request). */
-static void put_known(struct put *p, struct record *r)
+/* For the trail: a request that never came to be one. by = what had been refused before, NULL = the list of legitimate traffic. */
+static void note_refused(struct put *p, const struct record *by)
 {
-	if (!mitigation_same(&r->m, p->asked))
-		reply_text(&p->o->reply, REASON_BAD_REQUEST, "mid: %u stands for another request; only its lifetime can change, a new request takes a higher mid "
-		    "(RFC 9132, 4.4.1)", p->what->mid);
-	else if (r->life.phase == PHASE_REJECTED)
-		answer_conflict(p, CONFLICT_LEGITIMATE_TRAFFIC, r);
-	else
-		refresh(p, r);
+	struct client who = { .peer = (char *)p->who->peer->name, .cuid = (char *)p->what->cuid };
+	struct record r = { .client = &who, .m = *p->asked };
+
+	r.m.mid = p->what->mid;
+	audit_note(p->o, &r, "refused", by != NULL && by->life.by_owner ? "the owner's word" : "policy", by != NULL ? by->note : "known as legitimate traffic");
 }
 
 /* What stands in the way of a new mid, or goes because of it. */
 struct overlap {
-	const struct record *conflict;       /* of a higher mid */
+	const struct record *winner;         /* of a higher mid */
 	const struct record *rejected;       /* this has been refused already */
 	size_t n_replaced;
 	unsigned terminating_s;
@@ -130,9 +137,10 @@ struct overlap {
 
 struct rejected { const struct put *put; const struct record *found; };
 
-static bool replaces(const struct put *p, const struct record *other)
+/* A request of this mid takes the place of what is in force, and of an older one that waits to be. */
+static bool replaces(uint32_t mid, const struct mitigation *m, const struct record *other)
 {
-	return other->life.phase == PHASE_TERMINATING || other->m.mid < p->what->mid;
+	return other->m.mid != mid && (life_live(&other->life) || (other->life.phase == PHASE_INACTIVE && other->m.mid < mid)) && mitigation_overlap(m, &other->m);
 }
 
 /* An owner's word is not undone by asking again under another mid or cuid, nor by another peer; what was refused otherwise is for the peer that asked. */
@@ -150,19 +158,15 @@ static void find_overlaps(const struct put *p, const struct client *c, struct ov
 	struct rejected rejected = { p, NULL };
 
 	ledger_each(&p->core->ledger, find_rejected, &rejected);
-	*out = (struct overlap){ .rejected = rejected.found, .terminating_s = p->core->settings->terminating_s };
+	*out = (struct overlap){ .rejected = rejected.found, .winner = ledger_winner(c, p->asked, p->what->mid), .terminating_s = p->core->settings->terminating_s };
 	for (size_t i = 0; c != NULL && i < c->n; i++) {
 		struct record *other = c->v[i];
 
-		if (!life_live(&other->life) || !mitigation_overlap(p->asked, &other->m))
+		if (!replaces(p->what->mid, p->asked, other))
 			continue;
-		if (replaces(p, other)) {
-			out->n_replaced++;
-			if (other->life.phase == PHASE_TERMINATING && doubled(other->life.terminating_s) > out->terminating_s)
-				out->terminating_s = doubled(other->life.terminating_s);
-		} else {
-			out->conflict = other;
-		}
+		out->n_replaced++;
+		if (other->life.phase == PHASE_TERMINATING && doubled(other->life.terminating_s) > out->terminating_s)
+			out->terminating_s = doubled(other->life.terminating_s);
 	}
 }
 
@@ -172,18 +176,60 @@ static void drop_replaced(struct put *p, struct client *c, const struct record *
 	for (size_t i = c->n; i-- > 0;) {
 		struct record *other = c->v[i];
 
-		if (other == by || !life_live(&other->life) || !mitigation_overlap(&by->m, &other->m))
+		if (!replaces(by->m.mid, &by->m, other))
 			continue;
-		outcome_line(p->o, emit_withdraw(other, "replaced"));
+		if (life_live(&other->life))
+			outcome_line(p->o, emit_withdraw(other, "replaced"));
 		audit_note(p->o, other, "replaced", p->who->peer->name, NULL);
 		outcome_removed(p->o, ledger_take(&p->core->ledger, other));   /* room was reserved */
+	}
+}
+
+/* Those of other clients that meet the new one, or met what it has replaced. */
+static void tell_contenders(struct put *p, const struct record *r)
+{
+	size_t n = p->o->n_effects;
+
+	outcome_contenders(p->o, r);
+	for (size_t i = 0; i < n; i++)
+		if (p->o->effects[i].kind == EFFECT_REMOVED)
+			outcome_contenders(p->o, p->o->effects[i].removed);
+}
+
+/* 4.09; until the other is over, and 45 s beyond, the request is kept so that asking again after that takes it up (RFC 9132, 4.4.1.3). */
+static void keep_inactive(struct put *p, struct client *c, const struct record *winner)
+{
+	struct record *r = client_find(c, p->what->mid), *known = r;
+	struct life before;
+
+	answer_conflict(p, CONFLICT_OVERLAPPING_TARGETS, winner);
+	if (winner->life.expires == LEDGER_NEVER || outcome_reserve(p->o, 1) != 0)
+		return;
+	if (known == NULL) {
+		if (ledger_count(&p->core->ledger, p->who->peer->name) >= p->who->peer->max_mitigations || (r = record_new(p->asked, p->what->mid)) == NULL)
+			return;
+		r->life.terminating_s = p->core->settings->terminating_s;
+	}
+	before = r->life;
+	r->life.phase = PHASE_INACTIVE;
+	r->life.ended = STATUS_WITHDRAWN;
+	r->life.cause = CONFLICT_OVERLAPPING_TARGETS;
+	life_grant(&r->life, life_left(&winner->life, p->at.now) + DEACTIVATED_KEPT_S, p->at.now);
+	if (known != NULL) {
+		ledger_changed(&p->core->ledger, r);
+		outcome_changed(p->o, r, &before);
+	} else if (client_own(c, p->who->credential) == 0 && ledger_insert(&p->core->ledger, c, r) == 0) {
+		outcome_added(p->o, r);
+	} else {
+		record_free(r);
 	}
 }
 
 static void add(struct put *p, struct client *c, enum verdict verdict, const char *why_ask, const struct overlap *ov)
 {
 	int64_t lifetime = granted(p);
-	struct record *r = record_new(p->asked, p->what->mid), *ended = client_find(c, p->what->mid);
+	struct record *r = record_new(p->asked, p->what->mid), *before = client_find(c, p->what->mid);
+	uint8_t code = before != NULL && before->life.phase == PHASE_INACTIVE ? CODE_CHANGED : CODE_CREATED;
 
 	if (r == NULL || outcome_reserve(p->o, ov->n_replaced + 2) != 0) {
 		record_free(r);
@@ -202,8 +248,8 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 	} else {
 		r->life.start = (uint64_t)(p->at.wall / 1000);
 	}
-	if (ended != NULL)
-		record_free(ledger_take(&p->core->ledger, ended));
+	if (before != NULL)
+		record_free(ledger_take(&p->core->ledger, before));
 	if (client_own(c, p->who->credential) != 0 || ledger_insert(&p->core->ledger, c, r) != 0) {
 		record_free(r);
 		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "out of memory");
@@ -213,7 +259,8 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 	outcome_line(p->o, emit_mitigate(r, p->at.now));
 	audit_note(p->o, r, "requested", p->who->peer->name, r->note);
 	drop_replaced(p, c, r);
-	answer_granted(p, CODE_CREATED, r);
+	tell_contenders(p, r);
+	answer_granted(p, code, r);
 }
 
 static void put_new(struct put *p, struct client *c)
@@ -225,9 +272,10 @@ static void put_new(struct put *p, struct client *c)
 
 	find_overlaps(p, c, &ov);
 	if (verdict == VERDICT_LEGITIMATE || ov.rejected != NULL) {
+		note_refused(p, ov.rejected);
 		answer_conflict(p, CONFLICT_LEGITIMATE_TRAFFIC, NULL);
-	} else if (ov.conflict != NULL) {
-		answer_conflict(p, CONFLICT_OVERLAPPING_TARGETS, ov.conflict);
+	} else if (ov.winner != NULL) {
+		keep_inactive(p, c, ov.winner);
 	} else if (ledger_count(&core->ledger, p->who->peer->name) - ov.n_replaced >= p->who->peer->max_mitigations) {
 		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "as many mitigations as this server keeps for one client");
 	} else if (core->room != NULL && !core->room(core->arg)) {
@@ -238,6 +286,22 @@ static void put_new(struct put *p, struct client *c)
 			reply_unavailable(&p->o->reply, RETRY_BUSY_S, "more cuids than this server keeps for one client");
 		else
 			add(p, c, verdict, why_ask, &ov);
+	}
+}
+
+/* The mid is known (RFC 9132, 4.4.1: a refresh has to be the same request). */
+static void put_known(struct put *p, struct record *r)
+{
+	if (!mitigation_same(&r->m, p->asked)) {
+		reply_text(&p->o->reply, REASON_BAD_REQUEST, "mid: %u stands for another request; only its lifetime can change, a new request takes a higher mid "
+		    "(RFC 9132, 4.4.1)", p->what->mid);
+	} else if (r->life.phase == PHASE_REJECTED) {
+		note_refused(p, r);
+		answer_conflict(p, CONFLICT_LEGITIMATE_TRAFFIC, r);
+	} else if (r->life.phase == PHASE_INACTIVE) {
+		put_new(p, r->client);
+	} else {
+		refresh(p, r);
 	}
 }
 
@@ -282,12 +346,13 @@ void mitigate_put(struct core *core, const struct requester *who, const struct t
 	r = client_find(c, what->mid);
 	if (r != NULL && r->life.phase == PHASE_ENDED)
 		r = NULL;
-	if (!client_owns(c, who->credential) && client_live(c))
+	/* Nothing to update: silently ignored (RFC 9132, 4.4.3). */
+	if (p.efficacy && (r == NULL || r->life.phase == PHASE_INACTIVE))
+		reply_empty(&o->reply, 0);
+	else if (!client_owns(c, who->credential) && client_live(c))
 		answer_collision(&p);
 	else if (r != NULL)
 		put_known(&p, r);
-	else if (p.efficacy)
-		reply_empty(&o->reply, 0);       /* nothing to update: silently ignored (RFC 9132, 4.4.3) */
 	else
 		put_new(&p, c);
 	body_free(&body);
@@ -315,6 +380,7 @@ static void finish(struct core *core, struct record *r, enum dots_status status,
 	struct life before = r->life;
 
 	outcome_line(o, emit_withdraw(r, cause));
+	outcome_contenders(o, r);
 	audit_note(o, r, "ended", cause, NULL);
 	r->life.phase = PHASE_ENDED;
 	r->life.ended = status;
@@ -346,6 +412,8 @@ void mitigate_delete(struct core *core, const struct requester *who, const struc
 	/* 2.02 also for what is not known. A rejection outlives the request: asking anew must not undo the owner's word. */
 	reply_empty(&o->reply, CODE_DELETED);
 	r = client_find(own_client(core, who, what), what->mid);
+	if (r != NULL && r->life.phase == PHASE_INACTIVE)
+		outcome_removed(o, ledger_take(&core->ledger, r));
 	if (r == NULL || r->life.phase != PHASE_ACTIVE)
 		return;
 	if (r->life.pending || r->life.terminating_s == 0)
@@ -374,6 +442,7 @@ void mitigate_due(struct core *core, struct record *r, struct moment at, struct 
 		break;
 	case PHASE_REJECTED:
 	case PHASE_ENDED:
+	case PHASE_INACTIVE:
 		outcome_removed(o, ledger_take(&core->ledger, r));
 		break;
 	}

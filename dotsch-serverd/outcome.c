@@ -100,6 +100,16 @@ int outcome_note(struct outcome *o, struct record *r, enum effect_kind kind)
 	return next(o, kind, r) != NULL ? 0 : -1;
 }
 
+static bool note_contender(void *arg, struct record *other)
+{
+	return outcome_note(arg, other, EFFECT_REPORTED) == 0;
+}
+
+void outcome_contenders(struct outcome *o, const struct record *r)
+{
+	ledger_contenders(r, note_contender, o);
+}
+
 static void undo(struct effect *e, struct ledger *t)
 {
 	struct record *now = client_find(e->client, e->mid);

@@ -20,11 +20,22 @@ struct mitigation view_record(const struct record *r, enum content content, int6
 	v.has_conflict = r->life.cause != CONFLICT_CAUSE_NONE;
 	memset(&v.conflict, 0, sizeof(v.conflict));
 	v.conflict.cause = r->life.cause;
-	if (r->life.phase == PHASE_REJECTED) {
-		int64_t left = (r->life.due - now) / 1000 - REJECTED_KEPT_S;
+	if (r->life.phase == PHASE_REJECTED || r->life.phase == PHASE_INACTIVE) {
+		int64_t left = (r->life.due - now) / 1000 - DEACTIVATED_KEPT_S;
 
 		v.conflict.has_retry_timer = true;
 		v.conflict.retry_timer = left > 0 ? (uint32_t)left : 0;
+	}
+	if (r->life.phase == PHASE_INACTIVE) {
+		const struct record *winner = ledger_winner(r->client, &r->m, r->m.mid);
+
+		v.conflict.status = CONFLICT_INACTIVE_OTHER_ACTIVE;
+		v.conflict.has_mid = winner != NULL;
+		v.conflict.mid = winner != NULL ? winner->m.mid : 0;
+	} else if (ledger_contended(r)) {
+		v.has_conflict = true;
+		v.conflict.status = CONFLICT_ACTIVE;
+		v.conflict.cause = CONFLICT_OVERLAPPING_TARGETS;
 	}
 	if (content == CONTENT_CONFIG) {
 		v.has_start = v.has_conflict = false;

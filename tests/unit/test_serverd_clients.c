@@ -106,6 +106,97 @@ static void refusal_that_is_no_owners_is_for_one_peer(void **state)
 	assert_int_equal(put_as(f, 1, CUID, 1, asking(TARGET, SOURCE, 1800)), CODE_CREATED);
 }
 
+static struct body conflict_of(struct fixture *f, const char *path)
+{
+	assert_int_equal(simple(f, METHOD_GET, path), CODE_CONTENT);
+	return answer(f);
+}
+
+static bool tells(const struct fixture *f, const char *cuid, unsigned mid)
+{
+	for (size_t i = 0; i < f->last.n_effects; i++)
+		if (f->last.effects[i].kind == EFFECT_REPORTED && strcmp(f->last.effects[i].client->cuid, cuid) == 0 && f->last.effects[i].mid == mid)
+			return true;
+	return false;
+}
+
+/* Both in force, and both clients are told while it lasts (RFC 9132, 4.4.1.3). */
+static void two_clients_of_one_peer_that_overlap(void **state)
+{
+	struct fixture *f = *state;
+	struct body b;
+
+	put(f, 7, asking(TARGET, SOURCE, 600));
+	assert_int_equal(put_as(f, 0, "another", 1, asking("203.0.113.0/24", SOURCE, 1800)), CODE_CREATED);
+	b = answer(f);
+	assert_true(b.scope[0].has_conflict);
+	assert_int_equal(b.scope[0].conflict.status, CONFLICT_ACTIVE);
+	assert_int_equal(b.scope[0].conflict.cause, CONFLICT_OVERLAPPING_TARGETS);
+	assert_false(b.scope[0].conflict.has_mid);
+	assert_false(b.scope[0].conflict.has_retry_timer);
+	body_free(&b);
+	assert_int_equal(n_lines(f), 1);
+	assert_true(tells(f, CUID, 7));
+	b = conflict_of(f, "mitigate/cuid=" CUID "/mid=7");
+	assert_int_equal(b.scope[0].status, STATUS_IN_PROGRESS);
+	assert_true(b.scope[0].has_conflict);
+	assert_int_equal(b.scope[0].conflict.status, CONFLICT_ACTIVE);
+	body_free(&b);
+	/* The other one hears of the end. */
+	advance(f, 600);
+	assert_true(tells(f, "another", 1));
+	b = conflict_of(f, "mitigate/cuid=another/mid=1");
+	assert_false(b.scope[0].has_conflict);
+	body_free(&b);
+}
+
+static void conflict_ends_when_one_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct body b;
+
+	put(f, 7, asking("203.0.113.0/24", SOURCE, 600));
+	put_as(f, 0, "another", 1, asking("203.0.113.0/28", SOURCE, 1800));
+	put(f, 8, asking("203.0.113.64/26", SOURCE, 600));
+	assert_true(tells(f, "another", 1));
+	b = conflict_of(f, "mitigate/cuid=another/mid=1");
+	assert_false(b.scope[0].has_conflict);
+	body_free(&b);
+}
+
+/* Nothing of one peer's is told to another. */
+static void two_peers_that_overlap_hear_nothing_of_each_other(void **state)
+{
+	struct fixture *f = *state;
+	struct body b;
+
+	put(f, 7, asking(TARGET, SOURCE, 600));
+	assert_int_equal(put_as(f, 1, CUID, 7, asking(TARGET, SOURCE, 1800)), CODE_CREATED);
+	b = answer(f);
+	assert_false(b.scope[0].has_conflict);
+	body_free(&b);
+	assert_int_equal(f->last.n_effects, 1);
+	b = conflict_of(f, "mitigate/cuid=" CUID "/mid=7");
+	assert_false(b.scope[0].has_conflict);
+	body_free(&b);
+}
+
+/* The trail names who asked in vain, and why. */
+static void refusals_are_in_the_trail(void **state)
+{
+	struct fixture *f = *state;
+	json_t *line;
+
+	add_prefix(&f->peers[0].legitimate_targets, "203.0.113.0/28");
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	assert_conflict(f, CONFLICT_LEGITIMATE_TRAFFIC);
+	line = json_array_get(f->last.audit, 0);
+	assert_string_equal(json_string_value(json_object_get(line, "event")), "refused");
+	assert_string_equal(json_string_value(json_object_get(line, "by")), "policy");
+	assert_string_equal(json_string_value(json_object_get(line, "cuid")), CUID);
+	assert_int_equal(json_integer_value(json_object_get(line, "mid")), 7);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -113,6 +204,8 @@ int main(void)
 		TEST(cuid_of_another_credential_is_4_09_cause_3_and_nothing_else), TEST(state_of_another_credential_is_not_seen_nor_touched),
 		TEST(cuid_without_live_mitigations_can_be_taken_over), TEST(same_cuid_at_another_peer_is_no_collision),
 		TEST(owners_no_holds_for_every_client_and_peer_CH_32_CH_48), TEST(refusal_that_is_no_owners_is_for_one_peer),
+		TEST(two_clients_of_one_peer_that_overlap), TEST(conflict_ends_when_one_is_replaced), TEST(two_peers_that_overlap_hear_nothing_of_each_other),
+		TEST(refusals_are_in_the_trail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

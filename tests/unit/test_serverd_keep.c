@@ -125,7 +125,13 @@ static void every_phase_survives(void **state)
 	f->peers[0].indefinite = true;
 	put(f, 4, asking(TARGET, "10.20.30.4/32", LIFETIME_INDEFINITE));
 	keep(k);
+	put(f, 9, asking("203.0.113.10/32", SOURCE, 600));
+	keep(k);
+	put(f, 8, asking("203.0.113.10/32", SOURCE, 600));
+	keep(k);
 	restart(k, 60);
+	assert_int_equal(status_of(f, 8), STATUS_WITHDRAWN);
+	assert_int_equal(life_left(&ledger_find(&f->core.ledger, "isp", CUID, 8)->life, f->at.now), 585);
 	assert_int_equal(status_of(f, 1), STATUS_CLIENT_WITHDRAWN);
 	assert_true(ledger_find(&f->core.ledger, "isp", CUID, 2)->life.pending);
 	assert_int_equal(put(f, 5, asking(TARGET, "10.20.30.3/32", 1800)), CODE_CONFLICT);

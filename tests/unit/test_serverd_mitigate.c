@@ -94,9 +94,70 @@ static void put_lower_mid_is_4_09_cause_1_with_scope(void **state)
 	assert_int_equal(b.scope[0].conflict.status, CONFLICT_INACTIVE_OTHER_ACTIVE);
 	assert_true(b.scope[0].conflict.has_mid);
 	assert_int_equal(b.scope[0].conflict.mid, 9);
+	assert_true(b.scope[0].conflict.has_retry_timer);
+	assert_int_equal(b.scope[0].conflict.retry_timer, 1800);
 	body_free(&b);
 	assert_int_equal(n_lines(f), 0);
-	assert_int_equal(f->last.n_effects, 0);
+}
+
+/* Deactivated, not forgotten: for the retry-timer and 45 s (RFC 9132, 4.4.1.3). */
+static void put_lower_mid_is_kept_inactive_and_taken_up_later(void **state)
+{
+	struct fixture *f = *state;
+	struct body b;
+
+	put(f, 9, asking(TARGET, SOURCE, 600));
+	put(f, 8, asking(TARGET, SOURCE, 1800));
+	advance(f, 100);
+	simple(f, METHOD_GET, "mitigate/cuid=" CUID "/mid=8");
+	b = answer(f);
+	assert_int_equal(b.scope[0].status, STATUS_WITHDRAWN);
+	assert_int_equal(b.scope[0].lifetime, 545);
+	assert_int_equal(b.scope[0].conflict.status, CONFLICT_INACTIVE_OTHER_ACTIVE);
+	assert_int_equal(b.scope[0].conflict.cause, CONFLICT_OVERLAPPING_TARGETS);
+	assert_int_equal(b.scope[0].conflict.retry_timer, 500);
+	assert_int_equal(b.scope[0].conflict.mid, 9);
+	body_free(&b);
+	/* Not part of what is in force. */
+	feed(f, "{\"type\":\"sync\",\"want\":true}");
+	assert_int_equal(n_lines(f), 3);
+	/* Asked for again while the other is there, it waits on. */
+	assert_int_equal(put(f, 8, asking(TARGET, SOURCE, 1800)), CODE_CONFLICT);
+	assert_int_equal(put(f, 8, asking(TARGET, "10.20.30.0/24", 1800)), REASON_BAD_REQUEST);
+	advance(f, 500);
+	assert_int_equal(status_of(f, 9), STATUS_NONE);
+	assert_int_equal(status_of(f, 8), STATUS_WITHDRAWN);
+	assert_int_equal(put(f, 8, asking(TARGET, SOURCE, 1800)), CODE_CHANGED);
+	assert_int_equal(n_lines(f), 1);
+	assert_int_equal(status_of(f, 8), STATUS_IN_PROGRESS);
+	advance(f, 46);
+	assert_int_equal(status_of(f, 8), STATUS_IN_PROGRESS);
+}
+
+static void put_inactive_ends_by_itself_by_delete_and_by_a_newer_one(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 9, asking(TARGET, SOURCE, 600));
+	put(f, 8, asking(TARGET, SOURCE, 1800));
+	advance(f, 644);
+	assert_int_equal(status_of(f, 8), STATUS_WITHDRAWN);
+	advance(f, 1);
+	assert_int_equal(status_of(f, 8), STATUS_NONE);
+	put(f, 19, asking(TARGET, SOURCE, 600));
+	put(f, 18, asking(TARGET, SOURCE, 1800));
+	assert_int_equal(simple(f, METHOD_DELETE, "mitigate/cuid=" CUID "/mid=18"), CODE_DELETED);
+	assert_int_equal(n_lines(f), 0);
+	assert_int_equal(status_of(f, 18), STATUS_NONE);
+	put(f, 18, asking(TARGET, SOURCE, 1800));
+	assert_int_equal(put(f, 20, asking(TARGET, SOURCE, 1800)), CODE_CREATED);
+	assert_int_equal(n_lines(f), 2);
+	assert_int_equal(status_of(f, 18), STATUS_NONE);
+	/* One that is in force for ever leaves nothing to wait for. */
+	f->peers[0].indefinite = true;
+	put(f, 30, asking("203.0.113.10/32", SOURCE, LIFETIME_INDEFINITE));
+	assert_int_equal(put(f, 29, asking("203.0.113.10/32", SOURCE, 600)), CODE_CONFLICT);
+	assert_int_equal(status_of(f, 29), STATUS_NONE);
 }
 
 static void put_unknown_traffic_known_as_legitimate_is_4_09_cause_4_CH_32(void **state)
@@ -540,6 +601,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(put_new), TEST(put_refresh), TEST(put_same_mid_with_other_parameters_is_4_00), TEST(put_higher_mid_replaces_what_overlaps),
 		TEST(put_same_target_other_source_is_no_overlap), TEST(put_lower_mid_is_4_09_cause_1_with_scope),
+		TEST(put_lower_mid_is_kept_inactive_and_taken_up_later), TEST(put_inactive_ends_by_itself_by_delete_and_by_a_newer_one),
 		TEST(put_unknown_traffic_known_as_legitimate_is_4_09_cause_4_CH_32), TEST(put_over_capacity_is_5_03_with_max_age),
 		TEST(put_while_the_ring_is_full_is_5_03), TEST(put_content_format_is_4_15), TEST(other_methods_are_4_05), TEST(put_bad_paths_are_4_00),
 		TEST(cdid_from_a_direct_client_is_ignored), TEST(put_invalid_requests_are_4_00_CH_24_CH_25_CH_27), TEST(put_bad_bodies_are_4_00),
