@@ -9,3 +9,4 @@ dist_pkgdata_DATA = contrib/dotsch-lines.schema.json
 include contrib/demo/local.mk
 dist_examples_SCRIPTS += contrib/nat-events/nat-events
 include contrib/completion/local.mk
+include contrib/integrations.mk

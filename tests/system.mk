@@ -9,6 +9,8 @@ SYSTEM_TESTS = \
 	tests/system/install.sh \
 	tests/system/lab-check.sh \
 	tests/system/setup.sh \
+	tests/system/contrib.sh \
+	tests/system/contrib-fastnetmon.sh \
 	tests/system/completion.sh \
 	tests/system/chain-dtls-psk.sh \
 	tests/system/chain-tls-psk.sh \

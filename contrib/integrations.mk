@@ -1,0 +1,27 @@
+# Other tools' findings as lines, and our events for other tools. Each folder has a README that tests/system/contrib.sh goes through.
+linesdir = $(examplesdir)/lines
+dist_lines_DATA = %D%/lines/lines.jq
+fastnetmondir = $(examplesdir)/fastnetmon
+dist_fastnetmon_SCRIPTS = %D%/fastnetmon/fastnetmon-notify
+dist_fastnetmon_DATA = %D%/fastnetmon/README.md %D%/fastnetmon/sample.txt
+flowspecdir = $(examplesdir)/flowspec
+dist_flowspec_SCRIPTS = %D%/flowspec/flowspec-lines
+dist_flowspec_DATA = %D%/flowspec/README.md %D%/flowspec/flowspec.jq %D%/flowspec/exabgp.json %D%/flowspec/gobgp.json
+suricatadir = $(examplesdir)/suricata
+dist_suricata_SCRIPTS = %D%/suricata/eve-lines
+dist_suricata_DATA = %D%/suricata/README.md %D%/suricata/eve.json
+nfdumpdir = $(examplesdir)/nfdump
+dist_nfdump_SCRIPTS = %D%/nfdump/flow-lines
+dist_nfdump_DATA = %D%/nfdump/README.md
+blocklistdir = $(examplesdir)/blocklist
+dist_blocklist_SCRIPTS = %D%/blocklist/blocklist-lines
+dist_blocklist_DATA = %D%/blocklist/README.md
+prometheusdir = $(examplesdir)/prometheus
+dist_prometheus_SCRIPTS = %D%/prometheus/dotsch-textfile
+dist_prometheus_DATA = %D%/prometheus/README.md
+notifydir = $(examplesdir)/notify
+dist_notify_SCRIPTS = %D%/notify/to-syslog %D%/notify/to-mail %D%/notify/to-webhook
+dist_notify_DATA = %D%/notify/README.md %D%/notify/text.jq %D%/notify/event.json
+restconfdir = $(examplesdir)/restconf
+dist_restconf_SCRIPTS = %D%/restconf/fetch-nat
+dist_restconf_DATA = %D%/restconf/README.md %D%/restconf/dotsch-fetch-nat.service %D%/restconf/dotsch-fetch-nat.timer
