@@ -6,6 +6,7 @@
 
 #include "audit.h"
 #include "emit.h"
+#include "policy.h"
 
 static bool any_overlap(const struct prefix_list *a, const struct prefix_list *b)
 {
@@ -27,6 +28,7 @@ static bool any_shorter(const struct prefix_list *l, unsigned len4, unsigned len
 enum verdict consent_judge(const struct peer_config *p, const struct prefix_list *guarded, const struct mitigation *m, const char **why)
 {
 	const char *unused;
+	struct ruling ruling;
 
 	if (why == NULL)
 		why = &unused;
@@ -41,15 +43,9 @@ enum verdict consent_judge(const struct peer_config *p, const struct prefix_list
 		*why = "the target covers a DOTS peer or a resolver of this router";
 		return VERDICT_ASK;
 	}
-	if (p->consent == CONSENT_ASK) {
-		*why = "the policy for this provider is to ask";
-		return VERDICT_ASK;
-	}
-	if (any_shorter(&m->source_prefix, p->ask_above, p->ask_above_6)) {
-		*why = "the source is wider than ask-above";
-		return VERDICT_ASK;
-	}
-	return VERDICT_ACCEPT;
+	policy_rule(p, m, &ruling);
+	*why = ruling.why;
+	return ruling.ask ? VERDICT_ASK : VERDICT_ACCEPT;
 }
 
 /* Of the hosts that were found, only the one the owner named. */

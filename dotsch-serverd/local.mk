@@ -17,6 +17,8 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/notify.c %D%/notify.h \
 	%D%/outcome.c %D%/outcome.h \
 	%D%/path.c %D%/path.h \
+	%D%/policy.c %D%/policy.h \
+	%D%/settings_policy.c \
 	%D%/pipeline.c %D%/pipeline.h \
 	%D%/peer.c %D%/peer.h \
 	%D%/peer_dial.c %D%/peer_move.c %D%/peer_private.h \

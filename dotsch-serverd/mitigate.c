@@ -9,6 +9,7 @@
 #include "dots/cbor.h"
 #include "dots/validate.h"
 #include "emit.h"
+#include "policy.h"
 #include "view.h"
 
 #define TERMINATING_MAX_S 300        /* RFC 9132, 4.4.4 */
@@ -239,10 +240,13 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 	r->life.terminating_s = ov->terminating_s;
 	life_grant(&r->life, lifetime, p->at.now);
 	if (verdict == VERDICT_ASK) {
-		int64_t until = p->at.now + p->core->settings->consent_s * INT64_C(1000);
+		struct ruling ruling;
+		int64_t until;
 
+		policy_rule(p->who->peer, &r->m, &ruling);
+		until = p->at.now + ruling.consent_s * INT64_C(1000);
 		r->life.pending = true;
-		if (p->core->settings->consent_s != 0 && until < r->life.due)
+		if (ruling.consent_s != 0 && until < r->life.due)
 			r->life.due = until;
 		strncpy(r->note, why_ask, sizeof(r->note) - 1);
 	} else {
@@ -422,6 +426,17 @@ void mitigate_delete(struct core *core, const struct requester *who, const struc
 		terminate(core, r, at, o);
 }
 
+/* What the owner's silence means. */
+static bool accepts_in_silence(const struct core *core, const struct record *r)
+{
+	const struct peer_config *p = settings_peer(core->settings, r->client->peer);
+	struct ruling ruling = { .consent_accept = false };
+
+	if (p != NULL)
+		policy_rule(p, &r->m, &ruling);
+	return ruling.consent_accept;
+}
+
 void mitigate_due(struct core *core, struct record *r, struct moment at, struct outcome *o)
 {
 	bool expired = r->life.expires <= at.now;
@@ -430,7 +445,7 @@ void mitigate_due(struct core *core, struct record *r, struct moment at, struct 
 	case PHASE_ACTIVE:
 		if (expired)
 			finish(core, r, STATUS_TERMINATED, "expired", at, o);
-		else if (r->life.pending && core->settings->consent_accept)
+		else if (r->life.pending && accepts_in_silence(core, r))
 			consent_accept(core, r, NULL, NULL, at, o);
 		else if (r->life.pending)
 			consent_reject(core, r, "nobody answered in time", NULL, at, o);

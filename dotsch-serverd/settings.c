@@ -7,6 +7,9 @@
 static const struct conf_key top_keys[] = {
 	{ .name = "terminating-time", .type = CONF_DURATION, .fallback = "120s", .min = 0, .max = 300 },
 	{ .name = "rejected-time", .type = CONF_DURATION, .fallback = "1h", .min = 60, .max = 604800 },
+	{ .name = "consent", .type = CONF_STRING, .fallback = "ask" },
+	{ .name = "ask-above", .type = CONF_INT, .fallback = "0", .min = 0, .max = 32 },
+	{ .name = "ask-above-ipv6", .type = CONF_INT, .fallback = "0", .min = 0, .max = 128 },
 	{ .name = "consent-time", .type = CONF_DURATION, .fallback = "0s", .min = 0, .max = 604800 },
 	{ .name = "consent-default", .type = CONF_STRING, .fallback = "reject" },
 	{ .name = "state", .type = CONF_STRING },
@@ -40,7 +43,6 @@ struct settings *settings_load(const char *path, struct reason *why)
 	struct settings *c = calloc(1, sizeof(*c));
 	const struct conf_section *top;
 	struct reason local;
-	int accept;
 
 	if (why == NULL)
 		why = &local;
@@ -54,11 +56,8 @@ struct settings *settings_load(const char *path, struct reason *why)
 	top = conf_top(c->conf);
 	c->terminating_s = (unsigned)conf_int(top, "terminating-time");
 	c->rejected_s = (unsigned)conf_int(top, "rejected-time");
-	c->consent_s = (unsigned)conf_int(top, "consent-time");
-	accept = settings_word(top, "consent-default", "reject", "accept", why);
-	if (accept < 0)
+	if (settings_read_policy(top, &c->policy, why) != 0)
 		goto fail;
-	c->consent_accept = accept == 1;
 	c->state = conf_string(top, "state");
 	c->n_peers = conf_count(top, "provider");
 	if (c->n_peers == 0) {
@@ -71,7 +70,7 @@ struct settings *settings_load(const char *path, struct reason *why)
 		goto fail;
 	}
 	for (size_t i = 0; i < c->n_peers; i++)
-		if (settings_read_provider(conf_sub(top, "provider", i), &c->peers[i], why) != 0) {
+		if (settings_read_provider(conf_sub(top, "provider", i), &c->policy, &c->peers[i], why) != 0) {
 			name_provider(why, c->peers[i].name);
 			goto fail;
 		}

@@ -14,6 +14,15 @@
 
 enum consent_policy { CONSENT_AUTO, CONSENT_ASK };
 
+/* What the owner says beforehand about requests of one peer, or about some of its sources. */
+struct policy {
+	struct prefix_list source;           /* of a section of its own: what it is about */
+	enum consent_policy consent;
+	unsigned ask_above, ask_above_6;     /* a source prefix shorter than this is never `auto` */
+	unsigned consent_s;                  /* an unanswered question ends after this; 0 = never */
+	bool consent_accept;                 /* … with accept instead of reject */
+};
+
 /* Strings belong to the file (struct conf) and live as long as the configuration. */
 struct peer_config {
 	const char *name;
@@ -28,8 +37,9 @@ struct peer_config {
 	struct prefix_list scope;            /* sources this provider may name (CH-25) */
 	struct text_list scope_interfaces;   /* and the addresses of these */
 	struct prefix_list targets;          /* non-routable targets allowed all the same */
-	enum consent_policy consent;
-	unsigned ask_above, ask_above_6;     /* a source prefix shorter than this is never `auto` */
+	struct policy policy;                /* for all sources … */
+	struct policy *policies;             /* … but these: the longest prefix wins */
+	size_t n_policies;
 	struct prefix_list legitimate_sources, legitimate_targets;   /* known good traffic: 4.09 cause 4 at once (CH-32) */
 	unsigned nat_timeout;                /* seconds; the bound of heartbeat-interval (CH-09) */
 	unsigned retry_s;                    /* between rounds of dialling (RFC 9132, 4.7) */
@@ -42,8 +52,7 @@ struct settings {
 	struct conf *conf;                   /* the file, for -n */
 	unsigned terminating_s;              /* active-but-terminating, RFC 9132, 4.4.4 */
 	unsigned rejected_s;                 /* how long an owner's rejection stands */
-	unsigned consent_s;                  /* an unanswered question ends after this; 0 = never */
-	bool consent_accept;                 /* … with accept instead of reject */
+	struct policy policy;                /* for all peers: consent_s and consent_accept */
 	const char *state;                   /* NULL: nothing is kept */
 	struct peer_config *peers;
 	size_t n_peers;

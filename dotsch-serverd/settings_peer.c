@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "settings_private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/addr.h"
@@ -21,9 +22,8 @@ const struct conf_key settings_provider_keys[] = {
 	{ .name = "scope", .type = CONF_LIST },
 	{ .name = "scope-interface", .type = CONF_LIST },
 	{ .name = "target-scope", .type = CONF_LIST },
-	{ .name = "consent", .type = CONF_STRING, .fallback = "ask" },
-	{ .name = "ask-above", .type = CONF_INT, .fallback = "0", .min = 0, .max = 32 },
-	{ .name = "ask-above-ipv6", .type = CONF_INT, .fallback = "0", .min = 0, .max = 128 },
+	SETTINGS_POLICY_KEYS,
+	{ .name = "policy", .type = CONF_TITLED, .keys = settings_policy_keys },
 	{ .name = "legitimate-source", .type = CONF_LIST },
 	{ .name = "legitimate-target", .type = CONF_LIST },
 	{ .name = "nat-timeout", .type = CONF_DURATION, .fallback = "240s", .min = 20, .max = 65535 },
@@ -34,7 +34,7 @@ const struct conf_key settings_provider_keys[] = {
 	{ .type = CONF_END },
 };
 
-static int prefixes(const struct conf_section *s, const char *name, struct prefix_list *out, struct reason *why)
+int settings_prefixes(const struct conf_section *s, const char *name, struct prefix_list *out, struct reason *why)
 {
 	for (size_t i = 0; i < conf_count(s, name); i++) {
 		const char *text = conf_item(s, name, i);
@@ -48,7 +48,7 @@ static int prefixes(const struct conf_section *s, const char *name, struct prefi
 	return 0;
 }
 
-static int texts(const struct conf_section *s, const char *name, struct text_list *out, struct reason *why)
+int settings_texts(const struct conf_section *s, const char *name, struct text_list *out, struct reason *why)
 {
 	for (size_t i = 0; i < conf_count(s, name); i++) {
 		const char *text = conf_item(s, name, i);
@@ -117,7 +117,7 @@ static int credentials(const struct conf_section *s, struct peer_config *p, stru
 	p->key_file = conf_string(s, "key-file");
 	p->ca_file = conf_string(s, "ca-file");
 	p->crl_file = conf_string(s, "crl-file");
-	if (texts(s, "server-name", &p->server_names, why) != 0)
+	if (settings_texts(s, "server-name", &p->server_names, why) != 0)
 		return -1;
 	if ((p->certificate_file == NULL) != (p->key_file == NULL))
 		return reason_set(why, 0, p->key_file == NULL ? "key-file" : "certificate-file", "", "missing: a certificate and its key go together");
@@ -129,44 +129,41 @@ static int credentials(const struct conf_section *s, struct peer_config *p, stru
 	return 0;
 }
 
-static int policy(const struct conf_section *s, struct peer_config *p, struct reason *why)
+static int limits(const struct conf_section *s, struct peer_config *p, struct reason *why)
 {
-	int ask = settings_word(s, "consent", "auto", "ask", why);
-
-	if (ask < 0)
-		return -1;
-	p->consent = ask ? CONSENT_ASK : CONSENT_AUTO;
-	p->ask_above = (unsigned)conf_int(s, "ask-above");
-	p->ask_above_6 = (unsigned)conf_int(s, "ask-above-ipv6");
 	p->nat_timeout = (unsigned)conf_int(s, "nat-timeout");
 	p->retry_s = (unsigned)conf_int(s, "retry");
 	p->max_mitigations = (unsigned)conf_int(s, "max-mitigations");
 	p->max_lifetime = conf_int(s, "max-lifetime");
 	p->indefinite = conf_bool(s, "indefinite");
-	if (prefixes(s, "scope", &p->scope, why) != 0 || texts(s, "scope-interface", &p->scope_interfaces, why) != 0 ||
-	    prefixes(s, "target-scope", &p->targets, why) != 0 || prefixes(s, "legitimate-source", &p->legitimate_sources, why) != 0 ||
-	    prefixes(s, "legitimate-target", &p->legitimate_targets, why) != 0)
+	if (settings_prefixes(s, "scope", &p->scope, why) != 0 || settings_texts(s, "scope-interface", &p->scope_interfaces, why) != 0 ||
+	    settings_prefixes(s, "target-scope", &p->targets, why) != 0 || settings_prefixes(s, "legitimate-source", &p->legitimate_sources, why) != 0 ||
+	    settings_prefixes(s, "legitimate-target", &p->legitimate_targets, why) != 0)
 		return -1;
 	if (p->scope.n == 0 && p->scope_interfaces.n == 0)
 		return reason_set(why, 0, "scope", "RFC 9066, 5.3.1", "missing: name the prefixes, or the scope-interface, that this provider may ask about");
 	return 0;
 }
 
-int settings_read_provider(const struct conf_section *s, struct peer_config *p, struct reason *why)
+int settings_read_provider(const struct conf_section *s, const struct policy *general, struct peer_config *p, struct reason *why)
 {
 	p->name = conf_title(s);
+	p->policy = *general;
 	if (*p->name == '\0')
 		return reason_set(why, 0, "provider", "", "a provider needs a name");
-	if (texts(s, "address", &p->addresses, why) != 0 || transports(s, p, why) != 0)
+	if (settings_texts(s, "address", &p->addresses, why) != 0 || transports(s, p, why) != 0)
 		return -1;
 	if (p->addresses.n == 0)
 		return reason_set(why, 0, "address", "", "missing: where the provider listens");
 	p->port = (uint16_t)conf_int(s, "port");
-	return credentials(s, p, why) != 0 || policy(s, p, why) != 0 ? -1 : 0;
+	return settings_read_policy(s, &p->policy, why) != 0 || settings_read_policies(s, p, why) != 0 || credentials(s, p, why) != 0 || limits(s, p, why) != 0 ? -1 : 0;
 }
 
 void settings_peer_free(struct peer_config *p)
 {
+	for (size_t i = 0; p->policies != NULL && i < p->n_policies; i++)
+		prefix_list_free(&p->policies[i].source);
+	free(p->policies);
 	text_list_free(&p->addresses);
 	text_list_free(&p->server_names);
 	text_list_free(&p->scope_interfaces);

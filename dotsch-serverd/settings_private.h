@@ -9,8 +9,24 @@ extern const struct conf_key settings_provider_keys[];
 
 /* One of two words. 0 or 1, or -1 with *why. */
 int settings_word(const struct conf_section *s, const char *name, const char *zero, const char *one, struct reason *why);
-/* 0, or -1 with *why; settings_peer_free in both cases. */
-int settings_read_provider(const struct conf_section *s, struct peer_config *p, struct reason *why);
+/* Prefixes and texts of a list. 0, or -1 with *why. */
+int settings_prefixes(const struct conf_section *s, const char *name, struct prefix_list *out, struct reason *why);
+int settings_texts(const struct conf_section *s, const char *name, struct text_list *out, struct reason *why);
+
+/* The owner's policy: for everybody, for a peer, for some of its sources; what a section does not say stays as it is. */
+#define SETTINGS_POLICY_KEYS \
+	{ .name = "consent", .type = CONF_STRING }, \
+	{ .name = "ask-above", .type = CONF_INT, .min = 0, .max = 32 }, \
+	{ .name = "ask-above-ipv6", .type = CONF_INT, .min = 0, .max = 128 }, \
+	{ .name = "consent-time", .type = CONF_DURATION, .min = 0, .max = 604800 }, \
+	{ .name = "consent-default", .type = CONF_STRING }
+int settings_read_policy(const struct conf_section *s, struct policy *p, struct reason *why);
+extern const struct conf_key settings_policy_keys[];         /* of a section policy "NAME" { … } */
+/* Those sections; p->policy has been read. */
+int settings_read_policies(const struct conf_section *s, struct peer_config *p, struct reason *why);
+
+/* 0, or -1 with *why; settings_peer_free in both cases. general: the policy for everybody. */
+int settings_read_provider(const struct conf_section *s, const struct policy *general, struct peer_config *p, struct reason *why);
 void settings_peer_free(struct peer_config *p);      /* its contents; wipes the key */
 
 #endif

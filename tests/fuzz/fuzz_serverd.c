@@ -31,10 +31,10 @@ static void begin(struct world *w)
 	struct prefix any;
 
 	memset(w, 0, sizeof(*w));
-	w->peer = (struct peer_config){ .name = "isp", .max_mitigations = 20, .max_lifetime = 86400, .indefinite = true };
+	w->peer = (struct peer_config){ .name = "isp", .policy = { .consent_s = 600 }, .max_mitigations = 20, .max_lifetime = 86400, .indefinite = true };
 	prefix_parse("10.20.0.0/16", false, &any);
 	prefix_list_add(&w->peer.scope, &any);
-	w->settings = (struct settings){ .terminating_s = 120, .rejected_s = 3600, .consent_s = 600, .peers = &w->peer, .n_peers = 1 };
+	w->settings = (struct settings){ .terminating_s = 120, .rejected_s = 3600, .peers = &w->peer, .n_peers = 1 };
 	w->core.settings = &w->settings;
 	ledger_init(&w->core.ledger);
 	sigconfig_init(&w->config, 60);
@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		len = payload == NULL ? 0 : (size_t)(c.p - payload);
 		outcome_init(&w.o);
-		w.peer.consent = op & OP_ASK ? CONSENT_ASK : CONSENT_AUTO;
+		w.peer.policy.consent = op & OP_ASK ? CONSENT_ASK : CONSENT_AUTO;
 		if ((op & 0x3f) % OPS < OP_LINE) {
 			request(&w, (op & 0x3f) % OPS, mid, payload, len);
 			if (op & OP_UNDO)

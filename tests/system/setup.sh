@@ -124,16 +124,16 @@ ok $? 'what was refused leaves no folder'
 # dotsch.conf(5) and the tables of the programs name the same keys.
 page=${top_srcdir:-.}/man/dotsch.conf.5
 case $page in /*) ;; *) page=$contrib/../man/dotsch.conf.5 ;; esac
-table_keys() { sed -n 's/.*{ [.]name = "\([a-z0-9-]*\)", [.]type = CONF_.*/\1/p' "$1" | sort -u; }
+table_keys() { sed -n 's/.*{ [.]name = "\([a-z0-9-]*\)", [.]type = CONF_.*/\1/p' "$@" | sort -u; }
 page_keys() { awk -v from="$1" -v to="$2" '$0 == from { on = 1; next } $0 == to { on = 0 } on && /^[.]It (Ic|Cm) / { for (i = 3; i <= NF; i++) if ($i != ",") print $i }' "$page" | sort -u; }
 is "$(page_keys '.Sh CLIENT.CONF' '.Sh PEERS.JSONL')" "$(table_keys "$contrib/../dotsch-client/config.c")" 'dotsch.conf(5) has every key of client.conf, and no other'
-is "$(page_keys '.Sh SERVERD.CONF' '.Sh FILES')" "$(table_keys "$contrib/../dotsch-serverd/settings.c")" 'dotsch.conf(5) has every key of serverd.conf, and no other'
+is "$(page_keys '.Sh SERVERD.CONF' '.Sh FILES')" "$(table_keys "$contrib"/../dotsch-serverd/settings*.c)" 'dotsch.conf(5) has every key of serverd.conf, and no other'
 defaults() { sed -n 's/.*{ [.]name = "\([a-z0-9-]*\)", [.]type = CONF_[A-Z]*, [.]fallback = "\([^"]*\)".*/\1 \2/p' "$@" | sort -u; }
 page_defaults() { awk '/^[.]It (Ic|Cm) / { key = $3 } /^Default: / { sub(/[.]$/, "", $2); print key, $2 }' "$page" | sort -u; }
-is "$(page_defaults)" "$(defaults "$contrib/../dotsch-client/config.c" "$contrib/../dotsch-serverd/settings.c")" 'and their defaults'
+is "$(page_defaults)" "$(defaults "$contrib/../dotsch-client/config.c" "$contrib"/../dotsch-serverd/settings*.c)" 'and their defaults'
 
 # Each line of an example in the page is taken by its program. The files it names stand elsewhere here.
-examples() { awk -v from="$1" -v to="$2" '$0 == from { on = 1 } $0 == to { on = 0 } on && /^([.]Dl )?[a-z0-9-]+ [={] / && sub(/^([.]Dl )?/, "")' "$page" | sed 's/\\(dq/"/g'; }
+examples() { awk -v from="$1" -v to="$2" '$0 == from { on = 1 } $0 == to { on = 0 } on && /^([.]Dl )?[a-z0-9-]+ ([={]|[^ ]* [{]) / && sub(/^([.]Dl )?/, "")' "$page" | sed 's/\\(dq/"/g'; }
 mkdir page && cp x509/isp/server.* x509/isp/ca.crt psk/isp/peers.jsonl page && cp psk/router/isp.key page
 {
 	echo 'listen {'
@@ -145,9 +145,9 @@ mkdir page && cp x509/isp/server.* x509/isp/ca.crt psk/isp/peers.jsonl page && c
 is $? 0 'every example of client.conf is taken' || said
 is "$(grep -c = page/client.conf)" 15 'which are fifteen'
 {
-	examples '.Sh SERVERD.CONF' '.Sh FILES' | grep -E '^(terminating|rejected|consent-time|state)'
+	examples '.Sh SERVERD.CONF' '.Sh FILES' | grep -E '^(terminating|rejected|state)'
 	echo 'provider "isp" {'
-	examples '.Sh SERVERD.CONF' '.Sh FILES' | grep -vE '^(terminating|rejected|consent-time|state)'
+	examples '.Sh SERVERD.CONF' '.Sh FILES' | grep -vE '^(terminating|rejected|state)'
 	echo '}'
 } | sed "s|/etc/dotsch|$LAB/page|" >page/serverd.conf
 "$serverd" -q -n -c page/serverd.conf >said 2>&1

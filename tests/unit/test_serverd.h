@@ -53,7 +53,7 @@ static inline int setup(void **state)
 	assert_non_null(f);
 	f->settings = (struct settings){ .terminating_s = 120, .rejected_s = 3600, .peers = f->peers, .n_peers = 2 };
 	for (int i = 0; i < 2; i++) {
-		f->peers[i] = (struct peer_config){ .name = names[i], .consent = CONSENT_AUTO, .max_mitigations = 100, .max_lifetime = 86400, .nat_timeout = 240 };
+		f->peers[i] = (struct peer_config){ .name = names[i], .policy = { .consent = CONSENT_AUTO }, .max_mitigations = 100, .max_lifetime = 86400, .nat_timeout = 240 };
 		add_prefix(&f->peers[i].scope, "10.20.0.0/16");
 		add_prefix(&f->peers[i].scope, "2001:db8:1::/48");
 	}

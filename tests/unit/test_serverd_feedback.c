@@ -128,7 +128,7 @@ static void consent_ask_CH_29_CH_30(void **state)
 	struct body b;
 	char *l;
 
-	f->peers[0].consent = CONSENT_ASK;
+	f->peers[0].policy.consent = CONSENT_ASK;
 	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 1800)), CODE_CREATED);
 	b = answer(f);
 	assert_int_equal(b.scope[0].status, STATUS_IN_PROGRESS);
@@ -174,7 +174,7 @@ static void decision_reject_CH_32(void **state)
 	struct fixture *f = *state;
 	struct body b;
 
-	f->peers[0].consent = CONSENT_ASK;
+	f->peers[0].policy.consent = CONSENT_ASK;
 	put(f, 7, asking(TARGET, SOURCE, 1800));
 	assert_string_equal(feed(f, "{\"type\":\"decision\"," WHO "7,\"decision\":\"reject\"}"), "");
 	assert_line(f, 0, "{\"type\":\"withdraw\"," WHO "7,\"cause\":\"rejected\"}");
@@ -210,15 +210,15 @@ static void unanswered_question_times_out_by_policy(void **state)
 {
 	struct fixture *f = *state;
 
-	f->peers[0].consent = CONSENT_ASK;
-	f->settings.consent_s = 300;
+	f->peers[0].policy.consent = CONSENT_ASK;
+	f->peers[0].policy.consent_s = 300;
 	put(f, 7, asking(TARGET, SOURCE, 1800));
 	advance(f, 299);
 	assert_int_equal(n_lines(f), 0);
 	advance(f, 1);
 	assert_line(f, 0, "{\"type\":\"withdraw\"," WHO "7,\"cause\":\"rejected\"}");
 	assert_int_equal(status_of(f, 7), STATUS_WITHDRAWN);
-	f->settings.consent_accept = true;
+	f->peers[0].policy.consent_accept = true;
 	put(f, 8, asking(TARGET, "10.20.30.41/32", 1800));
 	advance(f, 300);
 	assert_int_equal(n_lines(f), 1);
@@ -248,7 +248,7 @@ static void never_auto(void **state)
 	assert_int_equal(judge(f, "198.51.100.0/24", SOURCE), VERDICT_ASK);
 	assert_int_equal(judge(f, "198.51.100.1/32", SOURCE), VERDICT_ASK);
 	assert_int_equal(judge(f, "198.51.100.2/32", SOURCE), VERDICT_ACCEPT);
-	f->peers[0].ask_above = 32;
+	f->peers[0].policy.ask_above = 32;
 	assert_int_equal(judge(f, TARGET, SOURCE), VERDICT_ACCEPT);
 	assert_int_equal(judge(f, TARGET, "10.20.30.0/24"), VERDICT_ASK);
 }

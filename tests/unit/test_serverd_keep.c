@@ -115,7 +115,7 @@ static void every_phase_survives(void **state)
 	keep(k);
 	simple(f, METHOD_DELETE, "mitigate/cuid=" CUID "/mid=1");
 	keep(k);
-	f->peers[0].consent = CONSENT_ASK;
+	f->peers[0].policy.consent = CONSENT_ASK;
 	put(f, 2, asking(TARGET, "10.20.30.2/32", 1800));
 	keep(k);
 	put(f, 3, asking(TARGET, "10.20.30.3/32", 1800));
@@ -232,7 +232,7 @@ static void audit_trail(void **state)
 	struct fixture *f = k->f;
 	char text[400] = "";
 
-	f->peers[0].consent = CONSENT_ASK;
+	f->peers[0].policy.consent = CONSENT_ASK;
 	put(f, 7, asking(TARGET, SOURCE, 1800));
 	keep(k);
 	feed(f, "{\"type\":\"decision\"," WHO "7,\"decision\":\"accept\"}");
