@@ -32,4 +32,5 @@ include tests/client.mk
 include tests/map.mk
 include tests/block.mk
 include tests/system.mk
+include tests/conform.mk
 include tests/bench.mk

@@ -23,7 +23,3 @@ SCHEMA_AFTER = $(SYSTEM_TESTS:.sh=.log) $(BLOCK_SYSTEM_TESTS:.sh=.log)
 TESTS += tests/system/schema.sh
 EXTRA_DIST += tests/system/schema.sh tests/system/lines.py
 tests/system/schema.log: $(SCHEMA_AFTER)
-# After all others: each row of the table of requirements has a test that passed.
-TESTS += tests/system/conformance.sh
-EXTRA_DIST += tests/system/conformance.sh tests/CONFORMANCE.md
-tests/system/conformance.log: $(TEST_LOGS:tests/system/conformance.log=)
