@@ -49,9 +49,13 @@ void table_bind(struct table *t, const void *const parts[SECTIONS], const uint32
 	t->rules = parts[SECTION_RULES], t->n_rules = n[SECTION_RULES];
 	t->bindings = parts[SECTION_BINDINGS], t->n_bindings = n[SECTION_BINDINGS];
 	t->strings = parts[SECTION_STRINGS], t->n_strings = n[SECTION_STRINGS];
-	memset(t->lens, 0, sizeof t->lens);
+	bool exists[256] = { false };
 	for (uint32_t i = 0; i < t->n_addrs; i++)
-		t->lens[t->addrs[i].at.len % 136 / 8] |= (uint8_t)(1u << t->addrs[i].at.len % 8);
+		exists[t->addrs[i].at.len] = true;
+	t->n_lens = 0;
+	for (unsigned len = 129; len-- > 0;)
+		if (exists[len])
+			t->lens[t->n_lens++] = (uint8_t)len;
 }
 
 void table_parts(const struct table *t, const void *parts[SECTIONS], uint32_t n[SECTIONS])
@@ -172,10 +176,10 @@ static uint32_t lower_bound(const struct table *t, const struct wide *at)
 bool table_match(const struct table *t, const struct wide *ext, int proto, bool whole, uint16_t lo, uint16_t hi, table_hit_fn *fn, void *arg)
 {
 	/* The prefixes that cover ext, from the longest on; only lengths that exist are tried. */
-	for (int len = ext->len; len >= 0; len--) {
-		if (!(t->lens[len / 8] >> (len % 8) & 1))
+	for (unsigned k = 0; k < t->n_lens; k++) {
+		if (t->lens[k] > ext->len)
 			continue;
-		struct wide at = wide_cut(ext, (uint8_t)len);
+		struct wide at = wide_cut(ext, t->lens[k]);
 		uint32_t i = find_addr(t, &at);
 		if (i != NONE32 && !match_addr(t, i, proto, whole, lo, hi, fn, arg))
 			return false;

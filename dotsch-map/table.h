@@ -72,7 +72,8 @@ struct table {
 	const struct nat_binding *bindings;
 	const char *strings;
 	uint32_t n_entries, n_hosts, n_dsts, n_addrs, n_groups, n_slots, n_b4s, n_instances, n_sources, n_rules, n_bindings, n_strings;
-	uint8_t lens[17];            /* bit n: an external prefix of length n exists */
+	uint8_t lens[129];           /* the lengths that external prefixes have, the longest first */
+	unsigned n_lens;
 	void *owned[SECTIONS];       /* malloc()ed parts, or */
 	void *map;                   /* the file they lie in */
 	size_t map_len;
