@@ -8,16 +8,16 @@
 
 #define FEW 12               /* candidates that are compared one by one */
 
+/* All a->cap candidates keep the memory of their ports, for the next question. */
 void answer_reset(struct answer *a)
 {
-	for (size_t i = 0; i < a->n; i++)
-		free(a->v[i].ports);
 	*a = (struct answer){ .v = a->v, .cap = a->cap };
 }
 
 void answer_free(struct answer *a)
 {
-	answer_reset(a);
+	for (size_t i = 0; i < a->cap; i++)
+		free(a->v[i].ports);
 	free(a->v);
 	*a = (struct answer){ 0 };
 }
@@ -47,6 +47,7 @@ static struct candidate *new_candidate(struct search *s)
 			s->failed = true;
 			return NULL;
 		}
+		memset(v + a->cap, 0, (cap - a->cap) * sizeof *v);
 		a->v = v;
 		a->cap = cap;
 	}
@@ -91,7 +92,7 @@ static struct candidate *find_or_add(struct search *s, const struct voice *v)
 	if (c || !(c = new_candidate(s)))
 		return c;
 	*c = (struct candidate){ .host = v->host, .subscriber = v->subscriber, .has_subscriber = v->has_subscriber, .table = s->table, .instance = v->instance,
-		.has_entry = v->has_entry, .entry = v->entry, .ruled_out = v->ruled_out };
+		.has_entry = v->has_entry, .entry = v->entry, .ruled_out = v->ruled_out, .ports = c->ports, .cap_ports = c->cap_ports };
 	if (s->hashed) {
 		put_slot(s, &c->host, a->n);
 	} else if (a->n > FEW) {
@@ -110,13 +111,15 @@ static void add_port(struct search *s, struct candidate *c, const struct inside_
 			return;
 	if (c->n_ports == RESOLVE_MAX_PORTS)
 		return;
-	if (!(c->n_ports & (c->n_ports - 1))) {
-		struct inside_port *v = realloc(c->ports, (c->n_ports ? c->n_ports * 2 : 1) * sizeof *v);
+	if (c->n_ports == c->cap_ports) {
+		size_t cap = c->cap_ports ? c->cap_ports * 2 : 1;
+		struct inside_port *v = realloc(c->ports, cap * sizeof *v);
 		if (!v) {
 			s->failed = true;
 			return;
 		}
 		c->ports = v;
+		c->cap_ports = cap;
 	}
 	c->ports[c->n_ports++] = *p;
 }
@@ -147,8 +150,6 @@ bool answer_hear(struct search *s, const struct voice *v)
 		c->rank = 0;
 		c->n_ports = 0;
 		c->some_without_ports = false;
-		free(c->ports);
-		c->ports = NULL;
 		c->table = s->table;
 		c->instance = v->instance;
 		c->entry = v->entry;

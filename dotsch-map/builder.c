@@ -7,8 +7,9 @@
 
 void builder_init(struct nat_builder *b)
 {
-	*b = (struct nat_builder){ .addrs.size = sizeof(struct wide), .hosts.size = sizeof(struct nat_host), .dsts.size = sizeof(struct nat_dst), .b4s.size = 16 };
-	assert(sizeof(struct nat_entry) == 28 && sizeof(struct nat_rule) == 56);
+	*b = (struct nat_builder){ .addrs.size = sizeof(struct wide), .classes.size = sizeof(struct nat_class), .hosts.size = sizeof(struct nat_host),
+		.dsts.size = sizeof(struct nat_dst), .b4s.size = 16 };
+	assert(sizeof(struct nat_row) == 28 && sizeof(struct nat_entry) == 16 && sizeof(struct nat_rule) == 56);
 }
 
 void builder_free(struct nat_builder *b)
@@ -16,10 +17,11 @@ void builder_free(struct nat_builder *b)
 	if (!b)
 		return;
 	intern_free(&b->addrs);
+	intern_free(&b->classes);
 	intern_free(&b->hosts);
 	intern_free(&b->dsts);
 	intern_free(&b->b4s);
-	free(b->entries);
+	free(b->rows);
 	free(b->instances);
 	free(b->sources);
 	free(b->rules);
@@ -109,25 +111,59 @@ static bool whole_range(const struct nat_mapping *m)
 	return !m->has_external_port || (m->external_port.lower == 0 && m->external_port.upper == UINT16_MAX);
 }
 
+/* Ranges of unequal width say which block a host has, not which port is which. */
+static bool ports_match(const struct nat_mapping *m)
+{
+	return !whole_range(m) && m->has_internal_port && m->internal_port.upper - m->internal_port.lower == m->external_port.upper - m->external_port.lower;
+}
+
+static bool is_direct(const struct nat_mapping *m)
+{
+	return m->internal.family == 4 && prefix_is_host(&m->internal) && !m->has_b4;
+}
+
+static uint16_t put_class(struct nat_builder *b, uint32_t instance, const struct nat_mapping *m)
+{
+	struct nat_class c = { .instance = instance, .proto = m->proto };
+	c.flags = (uint8_t)((m->is_static ? ENTRY_STATIC : 0) | (ports_match(m) ? ENTRY_PORTS : 0) | (m->is_event ? ENTRY_EVENT : 0) | (is_direct(m) ? ENTRY_DIRECT : 0) |
+			    (whole_range(m) ? ENTRY_WHOLE : 0));
+	uint32_t n = put(b, &b->classes, &c);
+	b->too_many |= n != INTERN_NONE && n > UINT16_MAX;
+	b->failed |= b->too_many;
+	return (uint16_t)n;
+}
+
+static uint32_t put_host(struct nat_builder *b, const struct nat_mapping *m)
+{
+	uint32_t direct;
+	if (is_direct(m))
+		return memcpy(&direct, m->internal.addr, sizeof direct), direct;
+	struct nat_host host = { .at = wide_of(&m->internal), .b4 = m->has_b4 ? put(b, &b->b4s, m->b4.addr) : NONE32 };
+	return put(b, &b->hosts, &host);
+}
+
 void builder_mapping(struct nat_builder *b, uint32_t instance, const struct nat_mapping *m)
 {
-	struct nat_entry *e = b->failed ? NULL : append(b, &b->entries, &b->n_entries, &b->cap_entries, sizeof *e);
-	if (!e)
+	struct nat_row *r = b->failed ? NULL : append(b, &b->rows, &b->n_rows, &b->cap_rows, sizeof *r);
+	if (!r)
 		return;
 	struct wide ext = wide_of(&m->external);
-	struct nat_host host = { .at = wide_of(&m->internal), .instance = instance, .b4 = m->has_b4 ? put(b, &b->b4s, m->b4.addr) : NONE32 };
-	*e = (struct nat_entry){ .ext = put(b, &b->addrs, &ext), .host = put(b, &b->hosts, &host), .hi = UINT16_MAX, .proto = m->proto,
-		.index = m->index, .life = m->has_lifetime ? m->lifetime : 0, .dst = m->has_dst ? put_dst(b, m) : NONE32 };
-	e->flags = (uint8_t)((m->is_static ? ENTRY_STATIC : 0) | (m->is_event ? ENTRY_EVENT : 0));
-	if (!m->has_external_port)
-		return;
-	e->lo = m->external_port.lower;
-	e->hi = m->external_port.upper;
-	/* Ranges of unequal width say which block a host has, not which port is which. */
-	if (m->has_internal_port && m->internal_port.upper - m->internal_port.lower == e->hi - e->lo && !whole_range(m)) {
-		e->port = m->internal_port.lower;
-		e->flags |= ENTRY_PORTS;
-	}
+	bool whole = whole_range(m);
+	*r = (struct nat_row){ .ext = put(b, &b->addrs, &ext), .host = put_host(b, m), .class = put_class(b, instance, m), .lo = whole ? 0 : m->external_port.lower,
+		.hi = whole ? UINT16_MAX : m->external_port.upper, .port = ports_match(m) ? m->internal_port.lower : 0, .index = m->index,
+		.life = m->has_lifetime ? m->lifetime : 0, .dst = m->has_dst ? put_dst(b, m) : NONE32 };
+}
+
+int builder_failure(const struct nat_builder *b, struct reason *why)
+{
+	if (b->too_many)
+		return reason_set(why, REASON_BAD_REQUEST, "", "", "more than %d kinds of mappings (instances, protocols, static or not)", UINT16_MAX + 1);
+	return reason_set(why, REASON_BAD_REQUEST, "", "", "the NAT table does not fit into memory");
+}
+
+bool builder_is_event(const struct nat_builder *b, size_t row)
+{
+	return ((const struct nat_class *)b->classes.items)[b->rows[row].class].flags & ENTRY_EVENT;
 }
 
 void builder_rule(struct nat_builder *b, const struct nat_rule *rule)

@@ -9,10 +9,22 @@
 
 #include "table.h"
 
+/* What mappings share that differ in nothing but addresses and ports. */
+struct nat_class { uint32_t instance; uint8_t proto, flags, pad[2]; };
+
+/* A mapping while the table is being built; 28 bytes. The table keeps it in less: see nat_entry. */
+struct nat_row {
+	uint32_t ext;                /* number of the external address */
+	uint16_t lo, hi, port;
+	uint16_t class;
+	uint32_t host, life, index;  /* as in nat_entry */
+	uint32_t dst;                /* number of the destination, NONE32 = any */
+};
+
 struct nat_builder {
-	struct nat_entry *entries;
-	size_t n_entries, cap_entries;
-	struct intern addrs, hosts, dsts, b4s;
+	struct nat_row *rows;
+	size_t n_rows, cap_rows;
+	struct intern addrs, classes, hosts, dsts, b4s;
 	struct nat_instance *instances;
 	struct nat_source *sources;
 	struct nat_rule *rules;
@@ -21,6 +33,7 @@ struct nat_builder {
 	size_t n_instances, n_sources, n_rules, n_bindings, n_strings;
 	size_t cap_instances, cap_sources, cap_rules, cap_bindings, cap_strings;
 	bool failed;                 /* out of memory: nothing more is taken, and finish says so */
+	bool too_many;               /* failed, since classes are more than their numbers */
 };
 
 /* One mapping as a source gives it. */
@@ -42,6 +55,9 @@ void builder_name(struct nat_builder *b, uint32_t instance, const char *name, si
 void builder_mapping(struct nat_builder *b, uint32_t instance, const struct nat_mapping *m);
 void builder_rule(struct nat_builder *b, const struct nat_rule *rule);
 void builder_binding(struct nat_builder *b, const struct nat_binding *binding);
+/* Why nothing more is taken. Returns -1. */
+int builder_failure(const struct nat_builder *b, struct reason *why);
+bool builder_is_event(const struct nat_builder *b, size_t row);
 /* The table; the builder is empty afterwards. NULL with *why when memory is out. The caller table_free()s it. */
 struct table *builder_finish(struct nat_builder *b, struct reason *why);
 

@@ -132,7 +132,7 @@ static void keep(struct hostset *s, const struct rewrite_rules *rules, struct ca
 	} else if ((h = add(s, rules))) {
 		*h = *c;
 		c->ports = NULL;     /* moved */
-		c->n_ports = 0;
+		c->n_ports = c->cap_ports = 0;
 	}
 }
 

@@ -12,18 +12,12 @@
 #define MADV_COLLAPSE 25
 #endif
 
-static bool is_whole(const struct nat_entry *e)
+/* Inside one address: by class, so that entries of the whole address stand apart (they would make every port's search a walk), then by ports. The rest makes the
+   order the same for the same input. */
+static int row_compare(const void *a, const void *b)
 {
-	return e->lo == 0 && e->hi == UINT16_MAX;
-}
-
-/* Inside one address: by protocol, entries of the whole address apart (they would make every port's search a walk), then by ports. The rest makes the order
-   the same for the same input. */
-static int entry_compare(const void *a, const void *b)
-{
-	const struct nat_entry *x = a, *y = b;
-	uint64_t k = (uint64_t)x->proto << 40 | (uint64_t)is_whole(x) << 32 | (uint32_t)x->lo << 16 | x->hi;
-	uint64_t l = (uint64_t)y->proto << 40 | (uint64_t)is_whole(y) << 32 | (uint32_t)y->lo << 16 | y->hi;
+	const struct nat_row *x = a, *y = b;
+	uint64_t k = (uint64_t)x->class << 32 | (uint32_t)x->lo << 16 | x->hi, l = (uint64_t)y->class << 32 | (uint32_t)y->lo << 16 | y->hi;
 	if (k != l)
 		return k < l ? -1 : 1;
 	if (x->host != y->host)
@@ -66,56 +60,65 @@ static bool rank_addrs(struct nat_builder *b, uint32_t *rank)
 	return true;
 }
 
-/* Entries of instances that are not enabled mean nothing; the flag may come after the table. */
+static const struct nat_class *class_of(const struct nat_builder *b, const struct nat_row *r)
+{
+	return (const struct nat_class *)b->classes.items + r->class;
+}
+
+/* What belongs to instances that are not enabled means nothing; the flag may come after the table. */
 static void drop_disabled(struct nat_builder *b)
 {
-	const struct nat_host *hosts = (const struct nat_host *)b->hosts.items;
 	size_t kept = 0;
-	for (size_t i = 0; i < b->n_entries; i++)
-		if (!b->instances[hosts[b->entries[i].host].instance].disabled)
-			b->entries[kept++] = b->entries[i];
-	b->n_entries = kept;
+	for (size_t i = 0; i < b->n_rows; i++)
+		if (!b->instances[class_of(b, &b->rows[i])->instance].disabled)
+			b->rows[kept++] = b->rows[i];
+	b->n_rows = kept;
 	kept = 0;
 	for (size_t i = 0; i < b->n_rules; i++)
 		if (!b->instances[b->rules[i].instance].disabled)
 			b->rules[kept++] = b->rules[i];
 	b->n_rules = kept;
+	kept = 0;
+	for (size_t i = 0; i < b->n_bindings; i++)
+		if (!b->instances[b->bindings[i].instance].disabled)
+			b->bindings[kept++] = b->bindings[i];
+	b->n_bindings = kept;
 }
 
-/* Moves each entry to its address' slice, without a second copy of millions: each swap puts one entry in its final slice. */
-static void scatter(struct nat_entry *entries, uint32_t *next, const uint32_t *end, uint32_t n)
+/* Moves each row to its address' slice, without a second copy of millions: each swap puts one in its final slice. */
+static void scatter(struct nat_row *rows, uint32_t *next, const uint32_t *end, uint32_t n)
 {
 	for (uint32_t a = 0; a < n; a++) {
 		while (next[a] < end[a]) {
-			struct nat_entry *e = &entries[next[a]];
+			struct nat_row *e = &rows[next[a]];
 			if (e->ext == a) {
 				next[a]++;
 				continue;
 			}
-			struct nat_entry *there = &entries[next[e->ext]++], moved = *e;
+			struct nat_row *there = &rows[next[e->ext]++], moved = *e;
 			*e = *there;
 			*there = moved;
 		}
 	}
 }
 
-static bool sort_entries(struct nat_builder *b)
+static bool sort_rows(struct nat_builder *b)
 {
 	uint32_t n = b->addrs.n;
 	uint32_t *rank = malloc(((size_t)n + 1) * sizeof *rank), *next = calloc((size_t)n + 1, sizeof *next), *end = calloc((size_t)n + 1, sizeof *end);
 	bool ok = rank && next && end && rank_addrs(b, rank);
 	if (ok) {
-		for (size_t i = 0; i < b->n_entries; i++)
-			end[b->entries[i].ext = rank[b->entries[i].ext]]++;
+		for (size_t i = 0; i < b->n_rows; i++)
+			end[b->rows[i].ext = rank[b->rows[i].ext]]++;
 		uint32_t at = 0;
 		for (uint32_t a = 0; a < n; a++) {
 			next[a] = at;
 			at += end[a];
 			end[a] = at;
 		}
-		scatter(b->entries, next, end, n);
+		scatter(b->rows, next, end, n);
 		for (uint32_t a = 0, from = 0; a < n; from = end[a++])
-			qsort(b->entries + from, end[a] - from, sizeof *b->entries, entry_compare);
+			qsort(b->rows + from, end[a] - from, sizeof *b->rows, row_compare);
 	}
 	free(rank);
 	free(next);
@@ -123,38 +126,57 @@ static bool sort_entries(struct nat_builder *b)
 	return ok;
 }
 
-static bool new_group(const struct nat_entry *e, size_t i)
+static bool new_group(const struct nat_row *r, size_t i)
 {
-	return !i || e[i].ext != e[i - 1].ext || e[i].proto != e[i - 1].proto || is_whole(&e[i]) != is_whole(&e[i - 1]);
+	return !i || r[i].ext != r[i - 1].ext || r[i].class != r[i - 1].class;
 }
 
-static uint32_t count_groups(const struct nat_entry *e, size_t n)
+static uint32_t count_groups(const struct nat_row *r, size_t n)
 {
 	uint32_t groups = 0;
 	for (size_t i = 0; i < n; i++)
-		groups += new_group(e, i);
+		groups += new_group(r, i);
 	return groups;
 }
 
-static void fill_groups(const struct nat_builder *b, struct nat_addr *addrs, struct nat_group *groups, uint16_t *maxhi)
+static void fill_groups(const struct nat_builder *b, struct nat_addr *addrs, struct nat_group *groups, struct nat_span *spans)
 {
 	uint32_t g = 0, a = 0;
 	uint16_t max = 0;
-	for (uint32_t i = 0; i < b->n_entries; i++) {
-		const struct nat_entry *e = &b->entries[i];
-		if (new_group(b->entries, i)) {
-			groups[g] = (struct nat_group){ .start = i, .proto = e->proto, .whole = is_whole(e) };
-			for (; a <= e->ext; a++)
+	for (uint32_t i = 0; i < b->n_rows; i++) {
+		const struct nat_row *r = &b->rows[i];
+		if (new_group(b->rows, i)) {
+			const struct nat_class *c = class_of(b, r);
+			groups[g] = (struct nat_group){ .start = i, .instance = c->instance, .proto = c->proto, .flags = c->flags };
+			for (; a <= r->ext; a++)
 				addrs[a].group = g;
 			g++;
 			max = 0;
 		}
-		max = e->hi > max ? e->hi : max;
-		maxhi[i] = max;
+		max = r->hi > max ? r->hi : max;
+		spans[i] = (struct nat_span){ r->lo, max };
 	}
 	for (; a <= b->addrs.n; a++)
 		addrs[a].group = g;
-	groups[g].start = (uint32_t)b->n_entries;
+	groups[g].start = (uint32_t)b->n_rows;
+}
+
+static bool any_dst(const struct nat_builder *b)
+{
+	return b->dsts.n > 0;
+}
+
+/* Rows become entries in the same memory, each in front of where it was read from. */
+static void narrow(struct nat_builder *b, uint32_t *dst_of)
+{
+	uint8_t *to = (uint8_t *)b->rows;
+	for (size_t i = 0; i < b->n_rows; i++) {
+		struct nat_row r = b->rows[i];
+		struct nat_entry e = { r.hi, r.port, r.host, r.life, r.index };
+		memcpy(to + i * sizeof e, &e, sizeof e);
+		if (dst_of)
+			dst_of[i] = r.dst;
+	}
 }
 
 static void fill_slots(const struct nat_builder *b, struct nat_addr *addrs, uint32_t *slots, uint32_t n_slots)
@@ -191,21 +213,23 @@ static void prefer_huge_pages(void *array, size_t n, size_t size)
 static bool lay_out(struct nat_builder *b, struct table *t)
 {
 	uint32_t n[SECTIONS] = {
-		[SECTION_ENTRIES] = (uint32_t)b->n_entries, [SECTION_MAXHI] = (uint32_t)b->n_entries, [SECTION_HOSTS] = b->hosts.n, [SECTION_DSTS] = b->dsts.n,
-		[SECTION_ADDRS] = b->addrs.n + 1, [SECTION_GROUPS] = count_groups(b->entries, b->n_entries) + 1, [SECTION_SLOTS] = 16, [SECTION_B4S] = b->b4s.n,
+		[SECTION_ENTRIES] = (uint32_t)b->n_rows, [SECTION_SPANS] = (uint32_t)b->n_rows, [SECTION_DST_OF] = any_dst(b) ? (uint32_t)b->n_rows : 0,
+		[SECTION_HOSTS] = b->hosts.n, [SECTION_DSTS] = b->dsts.n,
+		[SECTION_ADDRS] = b->addrs.n + 1, [SECTION_GROUPS] = count_groups(b->rows, b->n_rows) + 1, [SECTION_SLOTS] = 16, [SECTION_B4S] = b->b4s.n,
 		[SECTION_INSTANCES] = (uint32_t)b->n_instances, [SECTION_SOURCES] = (uint32_t)b->n_sources, [SECTION_RULES] = (uint32_t)b->n_rules,
 		[SECTION_BINDINGS] = (uint32_t)b->n_bindings, [SECTION_STRINGS] = (uint32_t)b->n_strings,
 	};
 	while (n[SECTION_SLOTS] < b->addrs.n * 2)
 		n[SECTION_SLOTS] *= 2;
-	for (int s = SECTION_MAXHI; s <= SECTION_SLOTS; s++)
-		if ((s == SECTION_MAXHI || s >= SECTION_ADDRS) && !(t->owned[s] = calloc(n[s] + 1, table_record((enum section)s))))
+	for (int s = SECTION_SPANS; s <= SECTION_SLOTS; s++)
+		if ((s <= SECTION_DST_OF || s >= SECTION_ADDRS) && !(t->owned[s] = calloc(n[s] + 1, table_record((enum section)s))))
 			return false;
-	fill_groups(b, t->owned[SECTION_ADDRS], t->owned[SECTION_GROUPS], t->owned[SECTION_MAXHI]);
+	fill_groups(b, t->owned[SECTION_ADDRS], t->owned[SECTION_GROUPS], t->owned[SECTION_SPANS]);
+	narrow(b, any_dst(b) ? t->owned[SECTION_DST_OF] : NULL);
 	fill_slots(b, t->owned[SECTION_ADDRS], t->owned[SECTION_SLOTS], n[SECTION_SLOTS]);
 	if (b->n_bindings)
 		qsort(b->bindings, b->n_bindings, sizeof *b->bindings, binding_compare);
-	t->owned[SECTION_ENTRIES] = take(&b->entries, b->n_entries, sizeof *b->entries);
+	t->owned[SECTION_ENTRIES] = take(&b->rows, b->n_rows, sizeof(struct nat_entry));
 	t->owned[SECTION_HOSTS] = take(&b->hosts.items, b->hosts.n, b->hosts.size);
 	t->owned[SECTION_DSTS] = take(&b->dsts.items, b->dsts.n, b->dsts.size);
 	t->owned[SECTION_B4S] = take(&b->b4s.items, b->b4s.n, b->b4s.size);
@@ -222,16 +246,16 @@ static bool lay_out(struct nat_builder *b, struct table *t)
 
 struct table *builder_finish(struct nat_builder *b, struct reason *why)
 {
-	struct table *t = NULL;
-	if (!b->failed && (t = calloc(1, sizeof *t))) {
+	struct table *t = b->failed ? NULL : calloc(1, sizeof *t);
+	if (t) {
 		drop_disabled(b);
-		if (b->n_entries >= NONE32 / 2 || !sort_entries(b) || !lay_out(b, t)) {
+		if (b->n_rows >= NONE32 / 2 || !sort_rows(b) || !lay_out(b, t)) {
 			table_free(t);
 			t = NULL;
 		}
 	}
-	builder_free(b);
 	if (!t)
-		reason_set(why, REASON_BAD_REQUEST, "", "", "the NAT table does not fit into memory");
+		builder_failure(b, why);
+	builder_free(b);
 	return t;
 }

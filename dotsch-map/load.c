@@ -65,7 +65,7 @@ static int read_all(int fd, struct nat_json *json, struct nat_builder *b, struct
 			status = nat_json_feed(json, chunk, (size_t)n, why);
 		p->done += n > 0 ? (size_t)n : 0;
 		if (terminal)
-			show_progress(p, b->n_entries);
+			show_progress(p, b->n_rows);
 	}
 	if (p->shown)
 		fprintf(stderr, "\r\033[K");
@@ -79,7 +79,7 @@ static int load_fd(int fd, const struct load_source *s, struct nat_builder *b, s
 	enum captured_how how;
 	if (fstat(fd, &st) < 0)
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "%s", strerror(errno));
-	size_t before = b->n_entries;
+	size_t before = b->n_rows;
 	int64_t captured = capture_time(s, &st, &how);
 	uint32_t source = builder_source(b, s->path, captured, how);
 	b->failed = b->failed || !b->n_sources;
@@ -89,10 +89,10 @@ static int load_fd(int fd, const struct load_source *s, struct nat_builder *b, s
 	struct progress p = { .size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0, .path = s->path };
 	int status = read_all(fd, json, b, &p, why);
 	nat_json_free(json);
-	if (status == 0 && how == CAPTURED_MTIME && b->n_entries > before && !(b->entries[before].flags & ENTRY_EVENT))
+	if (status == 0 && how == CAPTURED_MTIME && b->n_rows > before && !builder_is_event(b, before))
 		log_warning("%s: no --captured given, so its modification time counts as the time of the capture", s->path);
 	if (status == 0)
-		log_info("%s: %zu mappings", s->path, b->n_entries - before);
+		log_info("%s: %zu mappings", s->path, b->n_rows - before);
 	return status;
 }
 

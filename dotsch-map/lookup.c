@@ -164,7 +164,7 @@ int compile_run(const struct options *o)
 		return told(&why);
 	int status = snapshot_write(t, o->output, &why) < 0 ? told(&why) : EXIT_DONE;
 	if (status == EXIT_DONE)
-		log_info("%s: %u mappings, %u addresses, %u hosts, %u rules, %u bindings", o->output, t->n_entries, t->n_addrs, t->n_hosts, t->n_rules, t->n_bindings);
+		log_info("%s: %u mappings of %u addresses, %u rules, %u bindings", o->output, t->n_entries, t->n_addrs, t->n_rules, t->n_bindings);
 	table_free(t);
 	return status;
 }

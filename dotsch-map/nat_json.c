@@ -392,7 +392,7 @@ int nat_json_feed(struct nat_json *p, const void *data, size_t len, struct reaso
 	if (status == yajl_status_ok)
 		return 0;
 	if (p->b->failed)
-		return reason_set(why, REASON_BAD_REQUEST, "", "", "the NAT table does not fit into memory");
+		return builder_failure(p->b, why);
 	if (p->refused)
 		return reason_set(why, p->why.code, p->why.field, p->why.section, "at byte %" PRIu64 ", %s", at, p->why.text);
 	return bad_json(p, data, len, at, why);

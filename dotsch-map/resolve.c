@@ -24,9 +24,8 @@ static bool dst_matches(const struct nat_dst *d, const struct nat_query *q)
 }
 
 /* The inside address: of a prefix that maps one to one, the address at the same place in it. */
-static struct prefix inside_of(const struct search *s, const struct nat_entry *e, const struct nat_host *h)
+static struct prefix inside_of(const struct search *s, const struct wide *outer, const struct nat_host *h)
 {
-	const struct wide *outer = &s->table->addrs[e->ext].at;
 	struct wide w = h->at;
 	if (outer->len < s->ext.len && w.len == outer->len)
 		w = wide_graft(&w, &s->ext, outer->len);
@@ -38,52 +37,70 @@ static bool ports_are_kept(uint8_t kind)
 	return kind == NAT_BASIC || kind == NAT_SIIT || kind == NAT_EAM || kind == NAT_NPTV6;
 }
 
-static void voice_port(const struct search *s, const struct nat_entry *e, uint8_t kind, struct voice *v)
+static void voice_port(const struct search *s, const struct table_hit *hit, uint8_t kind, struct voice *v)
 {
+	const struct nat_entry *e = &s->table->entries[hit->entry];
 	const struct nat_query *q = s->q;
 	if (!q->has_port || q->proto == IPPROTO_ICMP || q->proto == IPPROTO_ICMPV6)
 		return;
-	bool whole = e->lo == 0 && e->hi == UINT16_MAX;
-	uint16_t lo = q->port.lower > e->lo ? q->port.lower : e->lo, hi = q->port.upper < e->hi ? q->port.upper : e->hi;
-	if (e->flags & ENTRY_PORTS)
-		v->port.range = (struct range){ (uint16_t)(e->port + (lo - e->lo)), (uint16_t)(e->port + (hi - e->lo)) };
-	else if (whole && ports_are_kept(kind))
+	uint16_t first = s->table->spans[hit->entry].lo, lo = q->port.lower > first ? q->port.lower : first, hi = q->port.upper < e->hi ? q->port.upper : e->hi;
+	if (hit->group->flags & ENTRY_PORTS)
+		v->port.range = (struct range){ (uint16_t)(e->port + (lo - first)), (uint16_t)(e->port + (hi - first)) };
+	else if (v->covers && ports_are_kept(kind))
 		v->port.range = (struct range){ lo, hi };
 	else
 		return;
 	v->has_port = true;
-	v->port.proto = e->proto;
+	v->port.proto = hit->group->proto;
 	v->port.life = e->life;
 }
 
-static bool on_entry(void *arg, uint32_t number)
+/* Who the entry is for. False: a forged snapshot. */
+static bool voice_host(const struct search *s, const struct table_hit *hit, struct voice *v)
+{
+	const struct table *t = s->table;
+	uint32_t number = t->entries[hit->entry].host;
+	if (hit->group->flags & ENTRY_DIRECT) {
+		v->host = (struct prefix){ .family = 4, .len = 32 };
+		memcpy(v->host.addr, &number, sizeof number);
+		return true;
+	}
+	if (number >= t->n_hosts)
+		return false;
+	const struct nat_host *h = &t->hosts[number];
+	v->host = inside_of(s, &t->addrs[hit->addr].at, h);
+	if (h->b4 != NONE32) {
+		v->has_subscriber = true;
+		v->subscriber = prefix_make(6, t->b4s[h->b4], 128);
+	}
+	return true;
+}
+
+static bool on_entry(void *arg, const struct table_hit *hit)
 {
 	struct search *s = arg;
 	const struct table *t = s->table;
-	const struct nat_entry *e = &t->entries[number];
-	if (e->ext >= t->n_addrs || e->host >= t->n_hosts || (e->dst != NONE32 && e->dst >= t->n_dsts))
-		return true;         /* a forged snapshot */
-	const struct nat_host *h = &t->hosts[e->host];
-	const struct nat_instance *in = &t->instances[h->instance];
-	bool event = e->flags & ENTRY_EVENT, has_dst = e->dst != NONE32;
+	const struct nat_entry *e = &t->entries[hit->entry];
+	const struct nat_instance *in = &t->instances[hit->group->instance];
+	uint32_t dst = t->n_dst_of ? t->dst_of[hit->entry] : NONE32;
+	uint16_t lo = t->spans[hit->entry].lo;
+	bool event = hit->group->flags & ENTRY_EVENT, has_dst = dst != NONE32;
+	struct voice v = { .instance = hit->group->instance, .has_entry = !event, .entry = e->index, .covers = lo == 0 && e->hi == UINT16_MAX,
+		.rank = answer_rank(t->addrs[hit->addr].at.len, hit->group->proto != PROTO_ANY, (uint16_t)(e->hi - lo), has_dst) };
+	if (!voice_host(s, hit, &v) || (has_dst && dst >= t->n_dsts))
+		return true;
 	s->out->known = true;
-	struct voice v = { .host = inside_of(s, e, h), .instance = h->instance, .has_entry = !event, .entry = e->index, .covers = e->lo == 0 && e->hi == UINT16_MAX,
-		.rank = answer_rank(t->addrs[e->ext].at.len, e->proto != PROTO_ANY, (uint16_t)(e->hi - e->lo), has_dst) };
-	if (h->b4 != NONE32) {
-		v.has_subscriber = true;
-		v.subscriber = prefix_make(6, t->b4s[h->b4], 128);
-	}
 	if (event) {
 		v.certainty = certainty_of_event(s->q->attack, e->index, e->life);
 	} else {
 		v.captured = t->sources[in->source].captured;
-		v.certainty = certainty_of_mapping(s->q->attack, v.captured, e->flags & ENTRY_STATIC, e->life);
+		v.certainty = certainty_of_mapping(s->q->attack, v.captured, hit->group->flags & ENTRY_STATIC, e->life);
 	}
-	if (has_dst && !dst_matches(&t->dsts[e->dst], s->q)) {
+	if (has_dst && !dst_matches(&t->dsts[dst], s->q)) {
 		v.ruled_out = "it is for another destination";
 		v.captured = 0;
 	}
-	voice_port(s, e, in->kind, &v);
+	voice_port(s, hit, in->kind, &v);
 	return answer_hear(s, &v);
 }
 

@@ -34,7 +34,7 @@ struct candidate {
 	bool has_subscriber;
 	struct prefix subscriber;     /* B4 or CE, IPv6 */
 	struct inside_port *ports;    /* owned by the answer; the inside ports of those asked for */
-	size_t n_ports;
+	size_t n_ports, cap_ports;
 	bool some_without_ports;      /* a part of the asked ports is known to be the host's, but not which inside port it is */
 	enum certainty certainty;
 	const struct table *table;

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "dotsnap1"     /* the format's version is its last character */
+#define MAGIC "dotsnap2"     /* the format's version is its last character */
 #define ORDER_MARK 0x01020304u
 
 /* Written by and for one machine: byte order and record sizes are checked, not converted. */
@@ -64,8 +64,7 @@ static uint64_t layout(const uint32_t counts[SECTIONS], uint64_t offsets[SECTION
 	uint64_t at = padded(sizeof(struct header));
 	for (int s = 0; s < SECTIONS; s++) {
 		offsets[s] = at;
-		uint64_t n = s == SECTION_MAXHI ? counts[SECTION_ENTRIES] : counts[s];
-		at += padded(n * table_record((enum section)s));
+		at += padded((uint64_t)counts[s] * table_record((enum section)s));
 	}
 	return at;
 }
@@ -123,10 +122,10 @@ static bool consistent(const struct table *t)
 		if (t->addrs[i].at.len > 128 || t->addrs[i].group > t->n_groups || (i && t->addrs[i].group < t->addrs[i - 1].group))
 			return false;
 	for (uint32_t i = 0; i <= t->n_groups; i++)
-		if (t->groups[i].start > t->n_entries || (i && t->groups[i].start < t->groups[i - 1].start))
+		if (t->groups[i].start > t->n_entries || (i && t->groups[i].start < t->groups[i - 1].start) || (i < t->n_groups && t->groups[i].instance >= t->n_instances))
 			return false;
 	for (uint32_t i = 0; i < t->n_hosts; i++)
-		if (t->hosts[i].at.len > 128 || t->hosts[i].instance >= t->n_instances || (t->hosts[i].b4 != NONE32 && t->hosts[i].b4 >= t->n_b4s))
+		if (t->hosts[i].at.len > 128 || (t->hosts[i].b4 != NONE32 && t->hosts[i].b4 >= t->n_b4s))
 			return false;
 	for (uint32_t i = 0; i < t->n_dsts; i++)
 		if (t->dsts[i].at.len > 128)
@@ -185,7 +184,8 @@ struct table *snapshot_parse(const void *data, size_t len, struct reason *why)
 	for (int s = 0; s < SECTIONS; s++)
 		parts[s] = (const uint8_t *)data + offsets[s];
 	table_bind(t, parts, h.counts);
-	if (h.counts[SECTION_MAXHI] != h.counts[SECTION_ENTRIES] || !consistent(t) || !consistent_rules(t)) {
+	if (h.counts[SECTION_SPANS] != h.counts[SECTION_ENTRIES] || (h.counts[SECTION_DST_OF] && h.counts[SECTION_DST_OF] != h.counts[SECTION_ENTRIES]) ||
+	    !consistent(t) || !consistent_rules(t)) {
 		free(t);
 		reason_set(why, REASON_BAD_REQUEST, "", "", "the snapshot is damaged: its parts do not fit together");
 		return NULL;

@@ -26,7 +26,7 @@ const char *table_string(const struct table *t, uint32_t offset)
 size_t table_record(enum section s)
 {
 	static const size_t sizes[SECTIONS] = {
-		[SECTION_ENTRIES] = sizeof(struct nat_entry), [SECTION_MAXHI] = 2, [SECTION_HOSTS] = sizeof(struct nat_host), [SECTION_DSTS] = sizeof(struct nat_dst),
+		[SECTION_ENTRIES] = sizeof(struct nat_entry), [SECTION_SPANS] = sizeof(struct nat_span), [SECTION_DST_OF] = 4, [SECTION_HOSTS] = sizeof(struct nat_host), [SECTION_DSTS] = sizeof(struct nat_dst),
 		[SECTION_ADDRS] = sizeof(struct nat_addr), [SECTION_GROUPS] = sizeof(struct nat_group), [SECTION_SLOTS] = 4, [SECTION_B4S] = 16,
 		[SECTION_INSTANCES] = sizeof(struct nat_instance), [SECTION_SOURCES] = sizeof(struct nat_source), [SECTION_RULES] = sizeof(struct nat_rule),
 		[SECTION_BINDINGS] = sizeof(struct nat_binding), [SECTION_STRINGS] = 1,
@@ -37,7 +37,8 @@ size_t table_record(enum section s)
 void table_bind(struct table *t, const void *const parts[SECTIONS], const uint32_t n[SECTIONS])
 {
 	t->entries = parts[SECTION_ENTRIES], t->n_entries = n[SECTION_ENTRIES];
-	t->maxhi = parts[SECTION_MAXHI];
+	t->spans = parts[SECTION_SPANS];
+	t->dst_of = parts[SECTION_DST_OF], t->n_dst_of = n[SECTION_DST_OF];
 	t->hosts = parts[SECTION_HOSTS], t->n_hosts = n[SECTION_HOSTS];
 	t->dsts = parts[SECTION_DSTS], t->n_dsts = n[SECTION_DSTS];
 	t->addrs = parts[SECTION_ADDRS], t->n_addrs = n[SECTION_ADDRS] - 1;
@@ -60,9 +61,9 @@ void table_bind(struct table *t, const void *const parts[SECTIONS], const uint32
 
 void table_parts(const struct table *t, const void *parts[SECTIONS], uint32_t n[SECTIONS])
 {
-	const void *const p[SECTIONS] = { t->entries, t->maxhi, t->hosts, t->dsts, t->addrs, t->groups, t->slots, t->b4s, t->instances, t->sources, t->rules,
+	const void *const p[SECTIONS] = { t->entries, t->spans, t->dst_of, t->hosts, t->dsts, t->addrs, t->groups, t->slots, t->b4s, t->instances, t->sources, t->rules,
 		t->bindings, t->strings };
-	const uint32_t c[SECTIONS] = { t->n_entries, t->n_entries, t->n_hosts, t->n_dsts, t->n_addrs + 1, t->n_groups + 1, t->n_slots, t->n_b4s, t->n_instances,
+	const uint32_t c[SECTIONS] = { t->n_entries, t->n_entries, t->n_dst_of, t->n_hosts, t->n_dsts, t->n_addrs + 1, t->n_groups + 1, t->n_slots, t->n_b4s, t->n_instances,
 		t->n_sources, t->n_rules, t->n_bindings, t->n_strings };
 	memcpy(parts, p, sizeof p);
 	memcpy(n, c, sizeof c);
@@ -85,30 +86,34 @@ static bool is_icmp(int proto)
 }
 
 /* The first index of a group whose maxhi reaches `lo`: maxhi never falls, and before it nothing can overlap. Ports are spread evenly as a rule, so the place is
-   guessed, and the guess is widened until it holds: two or three cache lines instead of ten. */
-static uint32_t first_reaching(const uint16_t *maxhi, uint32_t from, uint32_t to, uint16_t lo)
+   guessed, and the guess is widened until it holds: one or two cache lines instead of ten. */
+static uint32_t first_reaching(const struct table *t, uint32_t from, uint32_t to, uint16_t lo)
 {
-	if (to - from > 32 && maxhi[to - 1] > maxhi[from]) {
-		if (maxhi[from] >= lo)
+	const struct nat_span *v = t->spans;
+	if (to - from > 32 && v[to - 1].maxhi > v[from].maxhi) {
+		if (v[from].maxhi >= lo)
 			return from;
-		if (maxhi[to - 1] < lo)
+		if (v[to - 1].maxhi < lo)
 			return to;
-		uint32_t guess = from + (uint32_t)((uint64_t)(to - 1 - from) * (uint32_t)(lo - maxhi[from]) / (uint32_t)(maxhi[to - 1] - maxhi[from]));
-		if (maxhi[guess] < lo) {
+		uint32_t guess = from + (uint32_t)((uint64_t)(to - 1 - from) * (uint32_t)(lo - v[from].maxhi) / (uint32_t)(v[to - 1].maxhi - v[from].maxhi));
+		/* The entry is near: it comes out of the memory while the spans do. */
+		for (uint32_t near = guess > 4 ? guess - 4 : 0; near < guess + 8; near += 4)
+			__builtin_prefetch(t->entries + near);
+		if (v[guess].maxhi < lo) {
 			from = guess + 1;
-			for (uint32_t step = 8; to - from > step && maxhi[from + step] < lo; step *= 2)
+			for (uint32_t step = 8; to - from > step && v[from + step].maxhi < lo; step *= 2)
 				from += step + 1;
-			to = to - from > 16 && maxhi[from + 15] >= lo ? from + 16 : to;
+			to = to - from > 16 && v[from + 15].maxhi >= lo ? from + 16 : to;
 		} else {
 			to = guess;
-			for (uint32_t step = 8; to - from > step && maxhi[to - step] >= lo; step *= 2)
+			for (uint32_t step = 8; to - from > step && v[to - step].maxhi >= lo; step *= 2)
 				to -= step;
-			from = to - from > 16 && maxhi[to - 16] < lo ? to - 15 : from;
+			from = to - from > 16 && v[to - 16].maxhi < lo ? to - 15 : from;
 		}
 	}
 	while (from < to) {
 		uint32_t mid = from + (to - from) / 2;
-		if (maxhi[mid] < lo)
+		if (v[mid].maxhi < lo)
 			from = mid + 1;
 		else
 			to = mid;
@@ -116,32 +121,36 @@ static uint32_t first_reaching(const uint16_t *maxhi, uint32_t from, uint32_t to
 	return from;
 }
 
-static bool match_group(const struct table *t, const struct nat_group *g, bool whole, uint16_t lo, uint16_t hi, table_hit_fn *fn, void *arg)
+/* What is asked for; the same for every group that is tried. */
+struct wanted { int proto; bool whole; uint16_t lo, hi; table_hit_fn *fn; void *arg; };
+
+static bool match_group(const struct table *t, uint32_t addr, const struct nat_group *g, bool whole, const struct wanted *w)
 {
-	uint32_t i = g->start, end = g[1].start;
-	if (whole || g->whole) {
-		for (; i < end; i++)
-			if (!fn(arg, i))
+	struct table_hit hit = { .entry = g->start, .addr = addr, .group = g };
+	uint32_t end = g[1].start;
+	if (whole || g->flags & ENTRY_WHOLE) {
+		for (; hit.entry < end; hit.entry++)
+			if (!w->fn(w->arg, &hit))
 				return false;
 		return true;
 	}
-	for (i = first_reaching(t->maxhi, i, end, lo); i < end && t->entries[i].lo <= hi; i++)
-		if (t->entries[i].hi >= lo && !fn(arg, i))
+	for (hit.entry = first_reaching(t, hit.entry, end, w->lo); hit.entry < end && t->spans[hit.entry].lo <= w->hi; hit.entry++)
+		if (t->entries[hit.entry].hi >= w->lo && !w->fn(w->arg, &hit))
 			return false;
 	return true;
 }
 
-static bool match_addr(const struct table *t, uint32_t addr, int proto, bool whole, uint16_t lo, uint16_t hi, table_hit_fn *fn, void *arg)
+static bool match_addr(const struct table *t, uint32_t addr, const struct wanted *w)
 {
 	for (uint32_t g = t->addrs[addr].group; g < t->addrs[addr + 1].group; g++) {
 		const struct nat_group *group = &t->groups[g];
-		bool icmp = is_icmp(proto) && (is_icmp(group->proto) || group->proto == PROTO_ANY);
-		if (proto >= 0 && group->proto != PROTO_ANY && group->proto != proto && !icmp)
+		bool icmp = is_icmp(w->proto) && (is_icmp(group->proto) || group->proto == PROTO_ANY);
+		if (w->proto >= 0 && group->proto != PROTO_ANY && group->proto != w->proto && !icmp)
 			continue;
 		/* Whoever names a port does not mean ICMP. */
-		if (proto < 0 && !whole && is_icmp(group->proto))
+		if (w->proto < 0 && !w->whole && is_icmp(group->proto))
 			continue;
-		if (!match_group(t, group, whole || icmp, lo, hi, fn, arg))
+		if (!match_group(t, addr, group, w->whole || icmp, w))
 			return false;
 	}
 	return true;
@@ -175,20 +184,21 @@ static uint32_t lower_bound(const struct table *t, const struct wide *at)
 
 bool table_match(const struct table *t, const struct wide *ext, int proto, bool whole, uint16_t lo, uint16_t hi, table_hit_fn *fn, void *arg)
 {
+	const struct wanted w = { proto, whole, lo, hi, fn, arg };
 	/* The prefixes that cover ext, from the longest on; only lengths that exist are tried. */
 	for (unsigned k = 0; k < t->n_lens; k++) {
 		if (t->lens[k] > ext->len)
 			continue;
 		struct wide at = wide_cut(ext, t->lens[k]);
 		uint32_t i = find_addr(t, &at);
-		if (i != NONE32 && !match_addr(t, i, proto, whole, lo, hi, fn, arg))
+		if (i != NONE32 && !match_addr(t, i, &w))
 			return false;
 	}
 	if (ext->len == 128)
 		return true;
 	/* Those inside ext stand together in the sorted array. */
 	for (uint32_t i = lower_bound(t, ext); i < t->n_addrs && wide_contains(ext, &t->addrs[i].at); i++)
-		if (t->addrs[i].at.len > ext->len && !match_addr(t, i, proto, whole, lo, hi, fn, arg))
+		if (t->addrs[i].at.len > ext->len && !match_addr(t, i, &w))
 			return false;
 	return true;
 }

@@ -13,24 +13,24 @@
 #define NONE32 UINT32_MAX
 #define PROTO_ANY 255        /* 255 itself is reserved by IANA and never on the wire */
 
-enum { ENTRY_STATIC = 1, ENTRY_PORTS = 2 /* `port` is known */, ENTRY_EVENT = 4 };
+/* What all mappings of a group have in common. ENTRY_DIRECT: an inside IPv4 address without subscriber stands in the entry itself. */
+enum { ENTRY_STATIC = 1, ENTRY_PORTS = 2 /* `port` is known */, ENTRY_EVENT = 4, ENTRY_DIRECT = 8, ENTRY_WHOLE = 16 /* all ports of the address */ };
 
-/* One mapping; 28 bytes, since there are millions. */
+/* One mapping is a record of 16 bytes and one of 4, since there are millions: a search by port walks the small ones, and touches the other only of what it finds.
+   Its external address is that of the slice, and its instance, protocol and flags are those of the group it stands in. */
 struct nat_entry {
-	uint32_t ext;        /* number of the external address */
-	uint16_t lo, hi;     /* external ports or ICMP identifiers; 0..65535 = the whole address */
-	uint16_t port;       /* the inside port of lo; the others follow one to one */
-	uint8_t proto, flags;
-	uint32_t host;
-	uint32_t life;       /* seconds left at the capture; of an event: its end, seconds since 1970 */
-	uint32_t index;      /* the table's own index; of an event: its begin */
-	uint32_t dst;        /* number of the destination it holds for, NONE32 = any */
+	uint16_t hi;                 /* last external port or ICMP identifier */
+	uint16_t port;               /* the inside port of the first external one; the others follow one to one */
+	uint32_t host;               /* number of the inside host; ENTRY_DIRECT: its IPv4 address, in network order */
+	uint32_t life;               /* seconds left at the capture; of an event: its end, seconds since 1970 */
+	uint32_t index;              /* the table's own index; of an event: its begin */
 };
+struct nat_span { uint16_t lo, maxhi; };      /* first external port, and the highest hi of its group up to here */
 
-struct nat_host { struct wide at; uint8_t pad[3]; uint32_t b4; uint32_t instance; };      /* b4: number of the subscriber's IPv6 address, or NONE32 */
+struct nat_host { struct wide at; uint8_t pad[3]; uint32_t b4; };                         /* b4: number of the subscriber's IPv6 address, or NONE32 */
 struct nat_dst { struct wide at; uint8_t ports; uint16_t lo, hi; };                       /* ports: lo and hi are given */
 struct nat_addr { struct wide at; uint8_t pad[3]; uint32_t group; };                      /* first group; the next address' is the end */
-struct nat_group { uint32_t start; uint8_t proto, whole, pad[2]; };                       /* first entry; the next group's is the end */
+struct nat_group { uint32_t start, instance; uint8_t proto, flags, pad[2]; };             /* start: first entry; the next group's is the end */
 
 enum nat_kind { NAT_UNKNOWN, NAT_BASIC, NAT_NAPT44, NAT_DST, NAT_NAT64, NAT_SIIT, NAT_CLAT, NAT_EAM, NAT_NPTV6, NAT_SOFTWIRE, NAT_DETERMINISTIC, NAT_EVENTS, NAT_KINDS };
 const char *nat_kind_name(uint32_t kind);
@@ -53,13 +53,14 @@ struct nat_rule {
 struct nat_binding { uint8_t v4[4]; uint8_t offset, psid_len; uint16_t psid; struct wide b4; uint8_t pad[3]; uint32_t instance; };
 
 enum section {
-	SECTION_ENTRIES, SECTION_MAXHI, SECTION_HOSTS, SECTION_DSTS, SECTION_ADDRS, SECTION_GROUPS, SECTION_SLOTS, SECTION_B4S, SECTION_INSTANCES, SECTION_SOURCES,
+	SECTION_ENTRIES, SECTION_SPANS, SECTION_DST_OF, SECTION_HOSTS, SECTION_DSTS, SECTION_ADDRS, SECTION_GROUPS, SECTION_SLOTS, SECTION_B4S, SECTION_INSTANCES, SECTION_SOURCES,
 	SECTION_RULES, SECTION_BINDINGS, SECTION_STRINGS, SECTIONS
 };
 
 struct table {
 	const struct nat_entry *entries;
-	const uint16_t *maxhi;               /* of the entry of the same number: the highest hi of its group up to it */
+	const struct nat_span *spans;        /* of the entry of the same number */
+	const uint32_t *dst_of;              /* number of the destination the entry holds for, NONE32 = any; none at all (n_dst_of 0) when no entry has one */
 	const struct nat_host *hosts;
 	const struct nat_dst *dsts;
 	const struct nat_addr *addrs;        /* sorted; one more than n_addrs */
@@ -71,7 +72,7 @@ struct table {
 	const struct nat_rule *rules;
 	const struct nat_binding *bindings;
 	const char *strings;
-	uint32_t n_entries, n_hosts, n_dsts, n_addrs, n_groups, n_slots, n_b4s, n_instances, n_sources, n_rules, n_bindings, n_strings;
+	uint32_t n_entries, n_dst_of, n_hosts, n_dsts, n_addrs, n_groups, n_slots, n_b4s, n_instances, n_sources, n_rules, n_bindings, n_strings;
 	uint8_t lens[129];           /* the lengths that external prefixes have, the longest first */
 	unsigned n_lens;
 	void *owned[SECTIONS];       /* malloc()ed parts, or */
@@ -86,8 +87,10 @@ void table_bind(struct table *t, const void *const parts[SECTIONS], const uint32
 /* The reverse, for writing. */
 void table_parts(const struct table *t, const void *parts[SECTIONS], uint32_t counts[SECTIONS]);
 
-/* Called with the number of an entry that could match; false stops. */
-typedef bool table_hit_fn(void *arg, uint32_t entry);
+/* An entry that could match, and where it stands. */
+struct table_hit { uint32_t entry, addr; const struct nat_group *group; };
+/* False stops. */
+typedef bool table_hit_fn(void *arg, const struct table_hit *hit);
 /* Every entry whose external prefix overlaps `ext`, whose protocol is `proto` (-1: any), and whose ports overlap lo..hi (whole: ports do not count). ICMP's entries
    hold identifiers, which DOTS does not carry, so for protocols 1 and 58 ports never count, and each matches the other (NAT64). False when the callback stopped it. */
 bool table_match(const struct table *t, const struct wide *ext, int proto, bool whole, uint16_t lo, uint16_t hi, table_hit_fn *fn, void *arg);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/when.h"
 #include "dots/json.h"
 #include "map_case.h"
@@ -306,6 +307,27 @@ static void test_bad_tables(void **state)
 	}
 }
 
+/* Kinds of mappings have 16-bit numbers: one more is refused, not mixed up with the first. */
+static void test_too_many_kinds(void **state)
+{
+	(void)state;
+	struct buf b = { 0 };
+	struct reason why = { 0 };
+	for (int more = 0; more < 2; more++) {
+		b.len = 0;
+		buf_text(&b, "{\"ietf-nat:nat\":{\"instances\":{\"instance\":[");
+		for (int i = 0; i < 65536 + more; i++)
+			buf_printf(&b, "%s{\"id\":%d,\"mapping-table\":{\"mapping-entry\":[{\"index\":1,\"type\":\"static\",\"internal-src-address\":\"10.0.0.1\",\"external-src-address\":\"192.0.2.1\"}]}}",
+				i ? "," : "", i + 1);
+		buf_text(&b, "]}}}");
+		struct table *t = case_table((char *)b.data, b.len, 0, 0, &why);
+		assert_int_equal(!t, more);
+		assert_true(!more || strstr(why.text, "more than 65536 kinds"));
+		table_free(t);
+	}
+	buf_free(&b);
+}
+
 /* A table cut anywhere is refused: nothing after the cut is guessed. */
 static void test_every_cut_is_refused(void **state)
 {
@@ -378,7 +400,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden_cases), cmocka_unit_test(test_ch35_no_external_source), cmocka_unit_test(test_two_captures),
-		cmocka_unit_test(test_bad_tables), cmocka_unit_test(test_every_cut_is_refused), cmocka_unit_test(test_wrapper_forms), cmocka_unit_test(test_snapshot_flips),
+		cmocka_unit_test(test_bad_tables), cmocka_unit_test(test_too_many_kinds), cmocka_unit_test(test_every_cut_is_refused), cmocka_unit_test(test_wrapper_forms), cmocka_unit_test(test_snapshot_flips),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
