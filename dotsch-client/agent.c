@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "callhome.h"
+#include "dialled.h"
 #include "dots/cuid.h"
 #include "dots/envelope.h"
 #include "inquiry.h"
@@ -79,7 +80,7 @@ int agent_open(struct agent *a, struct loop *l, const char *config_path, bool ch
 	a->requests = requests_new();
 	if (!a->peers || !a->requests)
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
-	if (peers_load(a->peers, a->config.peers_file, why) < 0 || !(a->bundle = make_bundle(a, &a->config, check, why)) ||
+	if (peers_load(a->peers, a->config.peers_file, why) < 0 || dialled_check(&a->config, a->peers, why) < 0 || !(a->bundle = make_bundle(a, &a->config, check, why)) ||
 	    !(a->state = state_open(l, check ? NULL : a->config.state, why)))
 		return -1;
 	if (check)
@@ -117,6 +118,7 @@ int agent_listen(struct agent *a, struct reason *why)
 	if (!a->listen)
 		return -1;
 	tell_listening(a);
+	dialled_start_all(a);
 	return 0;
 }
 
@@ -128,8 +130,10 @@ static void change_peers(struct agent *a, struct peers *fresh)
 	for (struct router *r = a->routers, *next; r; r = next) {
 		next = r->next;
 		struct peer *was = r->peer, *is = peers_by_name(fresh, r->name);
-		if (r->session && (!is || !was || !peer_same(was, is)))
+		if (!is || !was || !peer_same(was, is)) {
 			callhome_hang_up(r, is ? "its entry was changed" : "its entry was removed");
+			dialled_stop(r);
+		}
 		r->peer = is;
 		if (is)
 			is->router = r;
@@ -144,7 +148,7 @@ void agent_reload(struct agent *a)
 	char text[sizeof why.text + 100];
 	struct tls_bundle *bundle = NULL;
 	struct peers *fresh = peers_new();
-	bool ok = config_load(a->config_path, &config, &why) == 0 && fresh && peers_load(fresh, config.peers_file, &why) == 0 &&
+	bool ok = config_load(a->config_path, &config, &why) == 0 && fresh && peers_load(fresh, config.peers_file, &why) == 0 && dialled_check(&config, fresh, &why) == 0 &&
 	          (bundle = make_bundle(a, &config, false, &why));
 	if (!ok) {
 		log_error("reload: %s; everything stays as it was", reason_format(&why, text, sizeof text));
@@ -160,6 +164,7 @@ void agent_reload(struct agent *a)
 	tls_bundle_unref(a->bundle);
 	a->bundle = bundle;
 	listen_set_bundle(a->listen, bundle);
+	dialled_start_all(a);
 	tell_session(a, "reloaded", NULL, NULL, NULL);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "dialled.h"
 #include "inquiry.h"
 #include "send.h"
 #include "tell.h"
@@ -33,8 +34,9 @@ void callhome_heartbeat(struct router *r)
 	struct heartbeat_config h = {
 		.interval_s = set->p[SIGCONF_HEARTBEAT_INTERVAL].current,
 		.missing_allowed = set->p[SIGCONF_MISSING_HB_ALLOWED].current,
-		.after_peer = true,          /* CH-10 */
-		.lose = false,               /* CH-11a: a saturated uplink is silent, and is what we are here for */
+		.after_peer = !r->dialled,   /* CH-10; towards a base server it is the other side that may */
+		/* CH-11a: a saturated uplink is silent, and is what we are here for. Towards a base server the same while an attack is on (RFC 9132, 4.7). */
+		.lose = r->dialled && !r->active,
 	};
 	session_heartbeat(r->session, &h);
 	set_transmission(r);
@@ -170,6 +172,7 @@ static void peer_down(void *arg, struct session *s, const char *why, bool orderl
 		return;
 	tell_session(r->agent, "down", r->name, session_channel(s), text);
 	session_over(r);
+	dialled_again(r);
 }
 
 static void peer_silent(void *arg, struct session *s, unsigned unanswered)
@@ -181,6 +184,7 @@ static void peer_silent(void *arg, struct session *s, unsigned unanswered)
 		r->silent = true;
 		snprintf(text, sizeof text, "%u heartbeats without an answer; the session is kept", unanswered);
 		tell_session(r->agent, "silent", r->name, session_channel(s), text);
+		dialled_beside(r);
 	} else if (!unanswered && r->silent) {
 		r->silent = false;
 		tell_session(r->agent, "heard", r->name, session_channel(s), "it answers again");
@@ -207,20 +211,14 @@ static void waiting_out(struct router *r)
 	}
 }
 
-static void established(void *arg, struct channel *c)
+void callhome_up(struct router *r, struct channel *c)
 {
-	struct agent *a = arg;
-	struct peer *p = peers_by_name(a->peers, c->peer.owner);
-	struct router *r = p ? router_of(a, p) : NULL;
+	struct agent *a = r->agent;
 	struct reason why;
-	if (!r) {
-		tell_refused(a, &c->remote, c->transport, c->peer.name, "it is no peer of ours any more");
-		channel_close(c, true);
-		return;
-	}
 	if (r->session) {
 		char address[64], text[120];
-		snprintf(text, sizeof text, "the same credential called from %s: the newest session counts", sockaddr_format(&c->remote, address));
+		snprintf(text, sizeof text, r->dialled ? "there is another session with %s: the newest one counts" :
+		         "the same credential called from %s: the newest session counts", sockaddr_format(&c->remote, address));
 		callhome_hang_up(r, text);
 	}
 	r->session = session_new(a->loop, c, ROLE_CLIENT, &handler, r);
@@ -238,6 +236,19 @@ static void established(void *arg, struct channel *c)
 	callhome_heartbeat(r);
 	if (callhome_get_config(r, NULL, NULL, &why) < 0)
 		log_warning("%s: its configuration could not be asked for: %s", r->name, why.text);
+}
+
+static void established(void *arg, struct channel *c)
+{
+	struct agent *a = arg;
+	struct peer *p = peers_by_name(a->peers, c->peer.owner);
+	struct router *r = p ? router_of(a, p) : NULL;
+	if (r) {
+		callhome_up(r, c);
+		return;
+	}
+	tell_refused(a, &c->remote, c->transport, c->peer.name, "it is no peer of ours any more");
+	channel_close(c, true);
 }
 
 static void refused(void *arg, const struct sockaddr_storage *remote, enum transport transport, const char *identity, const char *why)

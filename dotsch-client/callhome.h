@@ -10,6 +10,8 @@
 /* What the listener calls; its arg is the agent. */
 extern const struct listen_ops callhome_ops;
 
+/* The router's new session, whoever has dialled; an older one is closed. Takes over c. */
+void callhome_up(struct router *r, struct channel *c);
 /* GET config; the answer sets the heartbeats. asked NULL = the agent's own wish. 0, or -1 with *why. */
 int callhome_get_config(struct router *r, struct console *asked, const char *ref, struct reason *why);
 /* PUT config; without has_sid a fresh, higher one is taken (RFC 9132, 4.5.2). What the peer then offers is fetched. 0, or -1 with *why. */

@@ -239,6 +239,8 @@ static int do_redirect(struct agent *a, struct console *c, const struct envelope
 	uint32_t mid;
 	if (!r)
 		return -1;
+	if (r->dialled)
+		return reason_set(why, REASON_BAD_REQUEST, "to", "RFC 9066, 5.2.2", "%s is a base server: it sends us elsewhere, not we it", r->name);
 	if (line->body.kind != BODY_REDIRECTED_SIGNAL || !line->body.redirect.alt_ch_client)
 		return reason_set(why, REASON_BAD_REQUEST, "alt-ch-client", "RFC 9066, 5.2.2", "a redirect needs alt-ch-client, the name of the other client");
 	if (state_next_mid(a->state, &mid, why) < 0)

@@ -133,8 +133,9 @@ int config_load(const char *path, struct config *out, struct reason *why)
 	out->wanted.has_idle = read_session(conf_sub(s, "idle", 0), &out->wanted.idle);
 	if (!out->peers_file)
 		return reason_set(why, REASON_BAD_REQUEST, "peers-file", "", "%s names no peers-file: nobody could call home", path);
-	if (!out->certificate_file != !out->key_file)
-		return reason_set(why, REASON_BAD_REQUEST, out->key_file ? "certificate-file" : "key-file", "", "certificate-file and key-file go together");
+	/* A key alone is a raw public key (RFC 7250). */
+	if (out->certificate_file && !out->key_file)
+		return reason_set(why, REASON_BAD_REQUEST, "key-file", "", "missing: the certificate %s needs its private key", out->certificate_file);
 	if (out->cuid && validate_cuid(out->cuid, why) < 0)
 		return -1;
 	return read_listen(conf_sub(s, "listen", 0), out, why) < 0 || read_prefixes(s, "external-addresses", &out->external, why) < 0 ||

@@ -40,7 +40,7 @@ static void put_why(json_t *out, const struct reason *why)
 
 static int validate_put(const struct body *body, bool call_home, struct reason *why)
 {
-	const struct validate_rules rules = { .call_home = call_home, .with_lifetime = true };
+	const struct validate_rules rules = { .call_home = call_home, .with_lifetime = true, .any_alias = !call_home };
 	if (body->kind != BODY_MITIGATION_SCOPE)
 		return 0;
 	if (body->n_scope != 1)

@@ -118,7 +118,7 @@ static void take_up(struct agent *a, struct router *r, const struct kept_request
 	e->sent = e->durable = k->sent;
 	e->state = state == ENTRY_ACTIVE || state == ENTRY_LEAVING ? state : ENTRY_WAITING;
 	e->status = (enum dots_status)k->status;
-	entry_in_force(e, e->state == ENTRY_ACTIVE);
+	entry_in_force(e, e->state == ENTRY_ACTIVE && e->asked.trigger != 0);
 	e->expires_at = k->ends ? loop_now(a->loop) + (left > 0 ? left : 1) * 1000 : 0;
 	e->written = (struct written){ .there = true, .state = e->state, .status = e->status, .keep = e->keep, .sent = e->sent, .lifetime = k->lifetime, .ends = k->ends };
 	entry_taken_up(e, left);

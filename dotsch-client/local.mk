@@ -12,6 +12,7 @@ noinst_LIBRARIES += %D%/libclient.a
 	%D%/console.c %D%/console.h \
 	%D%/control.c %D%/control.h \
 	%D%/decode.c %D%/decode.h \
+	%D%/dialled.c %D%/dialled.h \
 	%D%/inquiry.c %D%/inquiry.h \
 	%D%/ledger.c %D%/ledger.h \
 	%D%/mitigations.c %D%/mitigations.h \

@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "callhome.h"
+#include "dialled.h"
 #include "ledger.h"
+#include "dots/cuid.h"
+#include "link/tls.h"
 #include "slots.h"
 
 #define TABLE_START 256
@@ -124,6 +127,18 @@ void router_adopt(struct agent *a, struct peer *p)
 		}
 }
 
+/* Out of the credential (RFC 9132, 4.4.1.1): the agent's own one, or the identity by which a base server knows us. */
+static void choose_cuid(struct router *r)
+{
+	uint8_t digest[32];
+	const struct peer *p = r->peer;
+	snprintf(r->cuid, sizeof r->cuid, "%s", r->agent->cuid);
+	if (!p->server || !p->psk_identity || r->agent->config.cuid)
+		return;
+	tls_sha256(p->psk_identity, strlen(p->psk_identity), digest);
+	cuid_from_digest(digest, r->cuid);
+}
+
 struct router *router_of(struct agent *a, struct peer *p)
 {
 	if (p->router)
@@ -135,7 +150,7 @@ struct router *router_of(struct agent *a, struct peer *p)
 	r->entries_end = &r->entries;
 	r->peer = p;
 	snprintf(r->name, sizeof r->name, "%s", p->name);
-	snprintf(r->cuid, sizeof r->cuid, "%s", a->cuid);
+	choose_cuid(r);
 	r->next = a->routers;
 	a->routers = r;
 	p->router = r;
@@ -146,6 +161,7 @@ void router_free(struct router *r)
 {
 	while (r->entries)
 		entry_free(r->entries);
+	dialled_stop(r);
 	for (struct router **p = &r->agent->routers; *p; p = &(*p)->next)
 		if (*p == r) {
 			*p = r->next;

@@ -22,7 +22,7 @@ void names_add(struct names *s, const char *name)
 	s->next = (s->next + 1) % NAMES_MAX;
 }
 
-void names_free(struct names *s)
+void names_clear(struct names *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		free(s->v[i]);

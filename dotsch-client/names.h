@@ -14,7 +14,7 @@ struct names {
 };
 
 void names_add(struct names *s, const char *name);
-void names_free(struct names *s);
+void names_clear(struct names *s);
 /* What the line shows: peers go into one set, mids and refs into the other. */
 void names_learn(const json_t *line, struct names *peers, struct names *mids);
 

@@ -106,11 +106,15 @@ static void notification(struct entry *e, const struct response *r)
 		log_warning("%s: a notification of mid %u cannot be read: %s", e->router->name, e->mid, reason_format(&why, text, sizeof text));
 		return;
 	}
-	for (size_t i = 0; body.kind == BODY_MITIGATION_SCOPE && i < body.n_scope; i++)
-		if (!body.scope[i].has_mid || body.scope[i].mid == e->mid) {
-			state_came(e, &body.scope[i]);
-			break;
-		}
+	struct mitigation *ours = NULL;
+	for (size_t i = 0; body.kind == BODY_MITIGATION_SCOPE && i < body.n_scope && !ours; i++)
+		if (!body.scope[i].has_mid || body.scope[i].mid == e->mid)
+			ours = &body.scope[i];
+	/* RFC 9132, 4.4.2: the status is mandatory; without it nothing is told. */
+	if (ours && ours->status)
+		state_came(e, ours);
+	else
+		log_info("%s: a notification of mid %u tells no status", e->router->name, e->mid);
 	body_free(&body);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "callhome.h"
+#include "dialled.h"
 #include "dots/json.h"
 #include "mitigations.h"
 #include "send.h"
@@ -89,6 +90,7 @@ static int remove_peer(struct agent *a, const char *name, struct reason *why)
 		return reason_set(why, REASON_BAD_REQUEST, "name", "", "there is no peer %s", name);
 	if (p->router) {
 		callhome_hang_up(p->router, "its entry was removed");
+		dialled_stop(p->router);
 		p->router->peer = NULL;
 	}
 	peers_remove(a->peers, p);
@@ -102,10 +104,10 @@ static int set_peer(struct agent *a, const json_t *object, const char *name, str
 	struct peer *draft = trial ? peers_add(trial, object, why) : NULL;
 	struct peer *old = peers_by_name(a->peers, name);
 	struct router *r = old ? old->router : NULL;
-	bool same = draft && old && peer_same(old, draft);
+	bool good = draft && dialled_check(&a->config, trial, why) == 0, same = good && old && peer_same(old, draft);
 	peers_free(trial);
-	if (!draft || same)
-		return draft ? 0 : -1;
+	if (!good || same)
+		return good ? 0 : -1;
 	/* A conflict with a third peer must leave the old entry in its place. */
 	json_t *before = NULL;
 	if (old && !(before = peer_describe(old)))
@@ -119,10 +121,14 @@ static int set_peer(struct agent *a, const json_t *object, const char *name, str
 		r->peer = now;
 	if (now && r)
 		now->router = r;
-	if (p && r)
+	if (p && r) {
 		callhome_hang_up(r, "its entry was changed");
+		dialled_stop(r);
+	}
 	if (p && !r)
 		router_adopt(a, p);
+	if (p)
+		dialled_start(a, p);
 	return p ? 0 : -1;
 }
 

@@ -92,11 +92,12 @@ static int add_divided(struct plan *p, struct peer *peer, struct mitigation *m, 
 	drop_contained(&m->target_prefix);
 	if (fits(m))
 		return plan_add(p, peer, m, why);
-	bool sources = m->source_prefix.n >= m->target_prefix.n;
+	bool sources = m->source_prefix.n >= m->target_prefix.n && !peer->overlap_strict;
 	struct mitigation rest;
+	/* Towards a strict peer the parts must not have a target in common: the second would replace the first. */
 	if ((sources ? m->source_prefix.n : m->target_prefix.n) < 2) {
 		mitigation_free(m);
-		return reason_set(why, REASON_BAD_REQUEST, "scope", "RFC 9132, 7.3", "too large for a datagram of %d bytes, even with one source and one target", COAP_DATAGRAM_MAX);
+		return reason_set(why, REASON_BAD_REQUEST, "scope", "RFC 9132, 7.3", "too large for a datagram of %d bytes, even with one %s", COAP_DATAGRAM_MAX, peer->overlap_strict ? "target" : "source and one target");
 	}
 	if (mitigation_copy(&rest, m) < 0) {
 		mitigation_free(m);
@@ -143,6 +144,13 @@ static int check_shared(const struct agent *a, const struct mitigation *m, struc
 	return 0;
 }
 
+/* RFC 9132, 4.4.1: the targets are our own, sources are hints, and names and aliases are the server's to resolve. */
+static int check_base(const struct mitigation *m, struct reason *why)
+{
+	static const struct validate_rules rules = { .with_lifetime = true, .any_alias = true };
+	return validate_request(m, &rules, why);
+}
+
 static int check(struct agent *a, const struct mitigation *m, const struct peer *named, bool by_subscriber, struct reason *why)
 {
 	struct validate_rules rules = {
@@ -152,13 +160,15 @@ static int check(struct agent *a, const struct mitigation *m, const struct peer 
 		.domain = named && !by_subscriber ? &named->domain : NULL,
 		.external = &a->config.external,
 	};
+	if (named && named->server)
+		return check_base(m, why);
 	int result = validate_request(m, &rules, why);
 	if (result == 0)
 		return check_shared(a, m, why);
-	if (!strcmp(why->section, "RFC 9066, 5.3.2")) {
-		size_t len = strlen(why->text);
-		snprintf(why->text + len, sizeof why->text - len, "; dotsch-map finds it");
-	}
+	bool outside = !strcmp(why->section, "RFC 9066, 5.3.2"), base = !named && !m->source_prefix.n;
+	size_t len = strlen(why->text);
+	if (outside || base)
+		snprintf(why->text + len, sizeof why->text - len, outside ? "; dotsch-map finds it" : "; a base server is named by to");
 	return result;
 }
 

@@ -450,8 +450,8 @@ void repl_close(struct repl *r)
 	if (r->history)
 		history_truncate_file(r->history, HISTORY_LINES);
 	clear_history();
-	names_free(&r->peers);
-	names_free(&r->mids);
+	names_clear(&r->peers);
+	names_clear(&r->mids);
 	free(r->history);
 	the_repl = NULL;
 	free(r);

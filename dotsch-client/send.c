@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "dots/cbor.h"
 #include "dots/cuid.h"
+#include "dialled.h"
 #include "ledger.h"
 #include "link/tls.h"
 #include "notice.h"
@@ -28,6 +29,11 @@ static void send_delete(struct entry *e);
 static int64_t now(const struct entry *e)
 {
 	return loop_now(e->router->agent->loop);
+}
+
+static const char *comes(const struct entry *e)
+{
+	return e->router->dialled ? "is reached" : "calls home";
 }
 
 static bool kept(const struct entry *e)
@@ -189,14 +195,20 @@ static void new_cuid(struct entry *e)
 	send_put(e, ATTACK_STATUS_NONE);
 }
 
-/* The peer deletes older requests that this one overlaps (RFC 9132, 4.4.1; design rule 1 for what overlaps). */
+/* By the letter of RFC 9132, 4.4.1, or as a Call Home server of ours sees it, who has many sources that attack one target. */
+static bool overlaps(const struct router *r, const struct mitigation *a, const struct mitigation *b)
+{
+	return !a->trigger == !b->trigger && (r->peer && r->peer->overlap_strict ? mitigation_targets_overlap(a, b) : mitigation_overlap(a, b));
+}
+
+/* The peer deletes older requests that this one overlaps. */
 static void replaces(struct entry *e)
 {
 	char text[40];
 	snprintf(text, sizeof text, "replaced by mid %" PRIu32, e->mid);
 	for (struct entry *old = e->router->entries, *next; old; old = next) {
 		next = old->next;
-		if (old == e || old->mid >= e->mid || old->state != ENTRY_ACTIVE || old->unknown || !mitigation_overlap(&old->asked, &e->asked))
+		if (old == e || old->mid >= e->mid || old->state != ENTRY_ACTIVE || old->unknown || !overlaps(e->router, &old->asked, &e->asked))
 			continue;
 		struct mitigation m;
 		mitigation_init(&m);
@@ -214,7 +226,8 @@ static void accepted(struct entry *e, const struct body *body)
 	bool first = e->state == ENTRY_ASKING;
 	e->state = ENTRY_ACTIVE;
 	e->retry_at = 0;
-	entry_in_force(e, true);
+	/* What is only armed for the loss of the signal is no attack. */
+	entry_in_force(e, e->asked.trigger != 0);
 	/* RFC 9132, 4.4.1: the answer gives the lifetime that holds. */
 	entry_lifetime(e, m && m->lifetime != LIFETIME_ABSENT ? m->lifetime : lifetime_left(e));
 	if (first)
@@ -228,16 +241,33 @@ static void accepted(struct entry *e, const struct body *body)
 	notice_start(e);
 }
 
+/* From a base server: followed, and the request goes out there (RFC 9132, 4.6). A Call Home server's is dropped silently (RFC 9066, 5.2.2). The request
+   stays unanswered in either case. */
+static void redirected(struct entry *e, const struct response *r, int64_t max_age)
+{
+	struct body body;
+	struct reason why;
+	bool follows = false;
+	if (e->router->dialled && dots_cbor_decode(r->payload, r->payload_len, BODY_RESPONSE, &body, &why) == 0) {
+		follows = body.kind == BODY_REDIRECTED_SIGNAL && dialled_redirected(e->router, &body.redirect, max_age);
+		body_free(&body);
+	}
+	int64_t again = follows ? 0 : now(e) + (e->router->dialled ? RETRY_S : max_age) * 1000;
+	if (e->state == ENTRY_ACTIVE) {
+		e->refresh_at = again ? again : e->keep ? WHEN_CONNECTED : 0;
+	} else {
+		e->state = e->state == ENTRY_LEAVING ? ENTRY_LEAVING : ENTRY_WAITING;
+		e->retry_at = again;
+	}
+	entry_arm(e);
+}
+
 static void put_answered(struct entry *e, const struct response *r)
 {
 	struct body body;
 	int64_t max_age = r->max_age >= 0 ? r->max_age : RETRY_S;
-	/* RFC 9066, 5.2.2: a redirect by 5.03 is dropped silently; the request stays unanswered. */
 	if (r->code == CODE(5, 3) && r->dots_cbor) {
-		log_debug("%s: a 5.03 with a redirect was dropped", e->router->name);
-		e->state = e->state == ENTRY_ACTIVE ? ENTRY_ACTIVE : ENTRY_WAITING;
-		*(e->state == ENTRY_ACTIVE ? &e->refresh_at : &e->retry_at) = now(e) + max_age * 1000;
-		entry_arm(e);
+		redirected(e, r, max_age);
 		return;
 	}
 	tell_entry_answer(e, "PUT", r, &body);
@@ -284,8 +314,7 @@ static void delete_event(void *arg, struct exchange *x, enum exchange_event even
 		return;
 	}
 	if (r->code == CODE(5, 3) && r->dots_cbor) {
-		e->retry_at = now(e) + RETRY_S * 1000;
-		entry_arm(e);
+		redirected(e, r, RETRY_S);
 		return;
 	}
 	tell_entry_answer(e, "DELETE", r, &body);
@@ -389,7 +418,7 @@ static void waiting_committed(struct entry *e, bool ok)
 		send_put(e, ATTACK_STATUS_NONE);
 		return;
 	}
-	snprintf(why, sizeof why, "%s is not connected; the request waits until it calls home", e->router->name);
+	snprintf(why, sizeof why, "%s is not connected; the request waits until it %s", e->router->name, comes(e));
 	wait_told(e, 0, why);
 }
 
@@ -463,7 +492,7 @@ static void withdrawal_committed(struct entry *e, bool ok)
 		send_delete(e);
 		return;
 	}
-	snprintf(why, sizeof why, "%s is not connected; the withdrawal waits until it calls home", e->router->name);
+	snprintf(why, sizeof why, "%s is not connected; the withdrawal waits until it %s", e->router->name, comes(e));
 	wait_told(e, 0, why);
 }
 

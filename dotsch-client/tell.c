@@ -150,7 +150,7 @@ void tell_entry_answer(struct entry *e, const char *method, const struct respons
 	bool first = e->state == ENTRY_ASKING;
 	struct answer a = {
 		.agent = e->router->agent, .asked = e->console, .peer = e->router->name, .ref = e->ref, .cuid = e->router->cuid,
-		.method = method, .resource = "mitigate", .warning = first ? lacks_ports(&e->asked) : NULL, .part = e->part, .parts = e->parts, .mid = e->mid, .response = r,
+		.method = method, .resource = "mitigate", .warning = first && !e->router->dialled ? lacks_ports(&e->asked) : NULL, .part = e->part, .parts = e->parts, .mid = e->mid, .response = r,
 	};
 	tell_answer(&a, body);
 }
@@ -173,6 +173,8 @@ void tell_session(struct agent *a, const char *event, const char *peer, const st
 		json_put_string(line, "identity", c->peer.name);
 		json_put_string(line, "credential", kinds[c->peer.kind]);
 		json_put(line, "resumed", json_boolean(c->resumed));
+		if (c->call_out)
+			json_put(line, "dialled", json_true());
 	}
 	json_put_string(line, "why", why);
 	console_tell_all(a, NULL, line);

@@ -198,7 +198,7 @@ static void session_line(const struct painter *p, const json_t *line)
 		paint(p, GREEN, "up");
 		buf_text(p->out, "      ");
 		who(p, line);
-		buf_printf(p->out, " called home from %s over %s%s", get(line, "address"), get(line, "transport"),
+		buf_printf(p->out, " %s %s over %s%s", json_is_true(json_object_get(line, "dialled")) ? "was reached at" : "called home from", get(line, "address"), get(line, "transport"),
 		           json_is_true(json_object_get(line, "resumed")) ? ", resumed" : "");
 	} else {
 		paint(p, !strcmp(event, "heard") || !strcmp(event, "reloaded") ? GREEN : RED, event);

@@ -14,11 +14,12 @@
 #define LIFETIME_DEFAULT 3600
 
 enum word_kind {
-	WORD_PREFIXES, WORD_PORTS, WORD_TYPES, WORD_PROTOCOLS, WORD_TEXTS, WORD_LIFETIME,   /* of the scope */
+	WORD_PREFIXES, WORD_PORTS, WORD_TYPES, WORD_PROTOCOLS, WORD_TEXTS, WORD_LIFETIME, WORD_BOOL,   /* of the scope */
 	WORD_PEER, WORD_TEXT, WORD_NUMBER, WORD_SWITCH,                                     /* of the line */
 	WORD_WAIT,
 	WORD_VALUE,                                                                         /* of a set of the session configuration */
 	WORD_REDIRECT, WORD_RECORDS, WORD_TTL, WORD_DOMAIN,
+	WORD_HOSTS, WORD_PORT,                                                              /* of a peer that is a server */
 };
 
 struct word_option { const char *name; enum word_kind kind; const char *member; };
@@ -27,7 +28,7 @@ static const struct word_option mitigate_options[] = {
 	{ "source", WORD_PREFIXES, CH "source-prefix" }, { "target", WORD_PREFIXES, "target-prefix" }, { "source-port", WORD_PORTS, CH "source-port-range" },
 	{ "target-port", WORD_PORTS, "target-port-range" }, { "source-icmp-type", WORD_TYPES, CH "source-icmp-type-range" },
 	{ "protocol", WORD_PROTOCOLS, "target-protocol" }, { "target-fqdn", WORD_TEXTS, "target-fqdn" }, { "target-uri", WORD_TEXTS, "target-uri" },
-	{ "lifetime", WORD_LIFETIME, "lifetime" }, { "to", WORD_PEER, "to" }, { "subscriber", WORD_TEXT, "subscriber" }, { "ref", WORD_TEXT, "ref" },
+	{ "alias", WORD_TEXTS, "alias-name" }, { "trigger-mitigation", WORD_BOOL, "trigger-mitigation" }, { "lifetime", WORD_LIFETIME, "lifetime" }, { "to", WORD_PEER, "to" }, { "subscriber", WORD_TEXT, "subscriber" }, { "ref", WORD_TEXT, "ref" },
 	{ "keep", WORD_SWITCH, "keep" }, { "wait", WORD_WAIT, NULL }, { 0 },
 };
 static const struct word_option named_options[] = {
@@ -55,7 +56,9 @@ static const struct word_option redirect_options[] = {
 static const struct word_option peers_options[] = { { "connected", WORD_SWITCH, "connected" }, { "to", WORD_PEER, "to" }, { "ref", WORD_TEXT, "ref" }, { 0 } };
 static const struct word_option peer_options[] = {
 	{ "name", WORD_PEER, "name" }, { "psk-identity", WORD_TEXT, "psk-identity" }, { "psk-key", WORD_TEXT, "psk-key" },
-	{ "certificate-name", WORD_TEXT, "certificate-name" }, { "spki", WORD_TEXT, "spki" }, { "domain", WORD_DOMAIN, "domain" }, { "ref", WORD_TEXT, "ref" }, { 0 },
+	{ "certificate-name", WORD_TEXT, "certificate-name" }, { "spki", WORD_TEXT, "spki" }, { "domain", WORD_DOMAIN, "domain" },
+	{ "address", WORD_HOSTS, "address" }, { "port", WORD_PORT, "port" }, { "transport", WORD_HOSTS, "transport" }, { "server-name", WORD_TEXT, "server-name" },
+	{ "overlap", WORD_TEXT, "overlap" }, { "ref", WORD_TEXT, "ref" }, { 0 },
 };
 static const struct word_option ref_options[] = { { "ref", WORD_TEXT, "ref" }, { 0 } };
 
@@ -64,7 +67,7 @@ struct command { const char *name, *operands; const struct word_option *options;
 
 static const struct command commands[] = {
 	{ "mitigate", "", mitigate_options, "--source PREFIX… --target PREFIX… [--source-port RANGE] [--protocol NAME] [--lifetime DURATION] [--to PEER] [--keep] [--wait]",
-	  "ask a router to stop an attack" },
+	  "ask a router, or a base server, to stop an attack" },
 	{ "withdraw", "m", named_options, "MID|REF [--to PEER]", "end a mitigation" },
 	{ "refresh", "m", refresh_options, "MID|REF [--lifetime DURATION]", "ask for the same mitigation once more, with the same mid" },
 	{ "query", "pm", query_options, "PEER [MID|REF] [--content c|n|a]", "what a router knows of our requests" },
@@ -74,7 +77,7 @@ static const struct command commands[] = {
 	{ "config", "ap", config_options, "get|set|delete PEER [--sid N] [--mitigating-heartbeat-interval N] …", "the session configuration" },
 	{ "redirect", "p", redirect_options, "PEER --client NAME [--address ADDRESS…] [--ttl SECONDS]", "send a router to another Call Home client" },
 	{ "peers", "", peers_options, "[--connected]", "who may call home, and who has" },
-	{ "peer", "an", peer_options, "add|set|remove NAME [--psk-identity ID --psk-key HEX] [--certificate-name NAME] [--spki HEX] [--domain PREFIX…]", "change a peer" },
+	{ "peer", "an", peer_options, "add|set|remove NAME [--psk-identity ID --psk-key HEX] [--certificate-name NAME] [--spki HEX] [--domain PREFIX…] [--address HOST… --server-name NAME]", "change a peer" },
 	{ "pending", "", ref_options, "", "requests that wait for their router" },
 	{ "watch", "", ref_options, "", "all requests" },
 };
@@ -188,6 +191,9 @@ static int add_item(const struct word_option *o, json_t *line, const char *item,
 			return bad(why, o->name, item, "an IP address");
 		json_array_append_new(sub_array(sub_object(line, DOTS_JSON_REDIRECT), CH "alt-ch-client-record"), json_string(addr_format(&p, text)));
 		return 0;
+	case WORD_HOSTS:
+		json_array_append_new(sub_array(line, o->member), json_string(item));
+		return 0;
 	default:
 		json_array_append_new(sub_array(scope_entry(line), o->member), json_string(item));
 		return 0;
@@ -254,9 +260,16 @@ static int set_option(const struct word_option *o, json_t *line, const char *val
 	case WORD_PROTOCOLS:
 	case WORD_TEXTS:
 	case WORD_RECORDS:
-	case WORD_DOMAIN: return add_items(o, line, value, why);
+	case WORD_DOMAIN:
+	case WORD_HOSTS: return add_items(o, line, value, why);
 	case WORD_LIFETIME: return set_lifetime(o, line, value, why);
-	case WORD_NUMBER: return set_number(o, line, o->member, value, why);
+	case WORD_NUMBER:
+	case WORD_PORT: return set_number(o, line, o->member, value, why);
+	case WORD_BOOL:
+		if (strcmp(value, "true") && strcmp(value, "false"))
+			return bad(why, o->name, value, "true or false");
+		json_put(scope_entry(line), o->member, json_boolean(*value == 't'));
+		return 0;
 	case WORD_TTL: return set_number(o, sub_object(line, DOTS_JSON_REDIRECT), CH "ttl", value, why);
 	case WORD_VALUE: return set_value(o, line, value, why);
 	case WORD_REDIRECT:

@@ -1,5 +1,5 @@
 # Tests of client.
-CLIENT_TESTS = tests/unit/test_peers tests/unit/test_client
+CLIENT_TESTS = tests/unit/test_peers tests/unit/test_client tests/unit/test_client_base
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 tests_unit_test_peers_SOURCES = tests/unit/test_peers.c
@@ -10,7 +10,11 @@ tests_unit_test_client_SOURCES = tests/unit/test_client.c tests/unit/client_fake
 tests_unit_test_client_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_client_LDFLAGS = $(WRAP_CLOCK)
 tests_unit_test_client_LDADD = $(CLIENT_TEST_LIBS)
-CLIENT_SYSTEM_TESTS = tests/system/client-decode.sh tests/system/client-agent.sh tests/system/client-prompt.sh
+tests_unit_test_client_base_SOURCES = tests/unit/test_client_base.c tests/unit/client_fake.c tests/unit/client_fake.h tests/unit/wire.c tests/unit/wire.h
+tests_unit_test_client_base_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_client_base_LDFLAGS = $(WRAP_CLOCK)
+tests_unit_test_client_base_LDADD = $(CLIENT_TEST_LIBS)
+CLIENT_SYSTEM_TESTS = tests/system/client-decode.sh tests/system/client-agent.sh tests/system/client-prompt.sh tests/system/client-base.sh
 TESTS += $(CLIENT_SYSTEM_TESTS)
 EXTRA_DIST += $(CLIENT_SYSTEM_TESTS) tests/golden/decode-vectors
 EXTRA_PROGRAMS += tests/bench/bench_client

@@ -164,7 +164,7 @@ static int check_names(const struct mitigation *m, const struct validate_rules *
 	    check_texts(alias, &m->alias_name, TEXT_MAX_BYTES, NULL, NULL, why) < 0)
 		return -1;
 	for (size_t i = 0; i < m->alias_name.n; i++) {
-		bool known = false;
+		bool known = rules->any_alias;
 		for (size_t k = 0; rules->aliases && k < rules->aliases->n && !known; k++)
 			known = !strcmp(m->alias_name.v[i], rules->aliases->v[k]);
 		if (!known)

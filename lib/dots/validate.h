@@ -12,6 +12,7 @@ struct validate_rules {
 	const struct prefix_list *domain;    /* every source must lie in one of them (CH-15, CH-25); NULL = not checked */
 	const struct prefix_list *targets;   /* non-routable targets that are allowed all the same by policy; NULL = none (CH-26) */
 	const struct text_list *aliases;     /* known alias names; NULL = none are known */
+	bool any_alias;                      /* a client's view: the server knows its aliases */
 	const struct prefix_list *external;  /* CGN pools that must not be sources (CH-35); NULL = not checked */
 };
 

@@ -41,8 +41,8 @@ static void completion(const char *text, size_t len)
 	complete_begin(&c, text, start);
 	while ((found = complete_next(&c, text + start, &peers, &mids)))
 		free(found);
-	names_free(&peers);
-	names_free(&mids);
+	names_clear(&peers);
+	names_clear(&mids);
 }
 
 static void show(const char *text, size_t len)
@@ -59,8 +59,8 @@ static void show(const char *text, size_t len)
 	watch_add(&table, line);
 	watch_paint(&table, 24, 80, true, &out);
 	watch_clear(&table);
-	names_free(&peers);
-	names_free(&mids);
+	names_clear(&peers);
+	names_clear(&mids);
 	buf_free(&out);
 	json_decref(line);
 }

@@ -5,6 +5,7 @@
 
 #include "../../dotsch-client/agent.h"
 #include "dots/body.h"
+#include "link/dial.h"
 #include "link/session.h"
 #include "wire.h"
 
@@ -42,9 +43,19 @@ struct lab {
 	struct scripted router;
 };
 
+/* What was dialled last. */
+extern struct dialling {
+	struct dial_config config;           /* its pointers may be stale */
+	char host[300], server_name[300];
+	struct dial_ops ops;
+	void *arg;
+	unsigned begun, changed, again, ended;
+} dialling;
+
 int lab_setup(void **state);
 int lab_teardown(void **state);
 void lab_connect(struct lab *l);
+void lab_answer_dial(struct lab *l);         /* the base server that is dialled is there */
 void lab_reconnect(struct lab *l);           /* a new wire; the old one was broken */
 void lab_restart(struct lab *l);             /* the agent ends in good order and starts again */
 void lab_run(struct lab *l, int64_t ms);
