@@ -112,7 +112,8 @@ int agent_listen(struct agent *a, struct reason *why)
 {
 	struct listen_config config = {
 		.addresses = a->config.addresses, .n_addresses = a->config.n_addresses, .port = a->config.port, .udp = a->config.udp, .tcp = a->config.tcp,
-		.bundle = a->bundle, .max_half_open = a->config.max_half_open,
+		.bundle = a->bundle, .max_half_open = a->config.max_half_open, .max_rate = a->config.max_rate,
+		.penalty_after = a->config.penalty_after ? a->config.penalty_after : LISTEN_UNLIMITED, .penalty_s = a->config.penalty_s,
 	};
 	a->listen = listen_new(a->loop, &config, &callhome_ops, a, why);
 	if (!a->listen)

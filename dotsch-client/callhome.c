@@ -256,4 +256,9 @@ static void refused(void *arg, const struct sockaddr_storage *remote, enum trans
 	tell_refused(arg, remote, transport, identity, why);
 }
 
-const struct listen_ops callhome_ops = { .established = established, .refused = refused };
+static void penalised(void *arg, const struct sockaddr_storage *remote, enum transport transport, const char *why)
+{
+	tell_penalised(arg, remote, transport, why);
+}
+
+const struct listen_ops callhome_ops = { .established = established, .refused = refused, .penalised = penalised };

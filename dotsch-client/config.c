@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/limits.h"
 #include "dots/validate.h"
 
 static const struct conf_key listen_keys[] = {
@@ -12,6 +13,9 @@ static const struct conf_key listen_keys[] = {
 	{ .name = "port", .type = CONF_INT, .fallback = "4647", .min = 1, .max = 65535 },
 	{ .name = "transport", .type = CONF_LIST },
 	{ .name = "max-half-open", .type = CONF_INT, .fallback = "0", .min = 0, .max = 1000000 },
+	{ .name = "max-rate", .type = CONF_INT, .fallback = "0", .min = 0, .max = 1000000 },
+	{ .name = "penalty-after", .type = CONF_INT, .fallback = "8", .min = 0, .max = 1000000 },
+	{ .name = "penalty-time", .type = CONF_DURATION, .fallback = "5m", .min = 1, .max = 86400 },
 	{ 0 },
 };
 
@@ -73,6 +77,9 @@ static int read_listen(const struct conf_section *s, struct config *out, struct 
 	}
 	out->port = s ? (uint16_t)conf_int(s, "port") : CALL_HOME_PORT;
 	out->max_half_open = s ? (unsigned)conf_int(s, "max-half-open") : 0;
+	out->max_rate = s ? (unsigned)conf_int(s, "max-rate") : 0;
+	out->penalty_after = s ? (unsigned)conf_int(s, "penalty-after") : LISTEN_PENALTY_AFTER;
+	out->penalty_s = s ? (unsigned)conf_int(s, "penalty-time") : LISTEN_PENALTY_S;
 	size_t transports = s ? conf_count(s, "transport") : 0;
 	out->udp = out->tcp = transports == 0;
 	for (size_t i = 0; i < transports; i++) {

@@ -18,7 +18,8 @@ struct config {
 	size_t n_addresses;
 	uint16_t port;
 	bool udp, tcp;
-	unsigned max_half_open;              /* 0 = the link layer's own default */
+	unsigned max_half_open, max_rate;    /* 0 = the link layer's own default */
+	unsigned penalty_after, penalty_s;   /* failed handshakes that shut an address out (0: none does), and for how long */
 	const char *cuid, *priority;         /* NULL = not given */
 	/* Owned; a relative name counts from the configuration file's folder. NULL = not given. */
 	char *peers_file, *state, *certificate_file, *key_file, *ca_file, *crl_file, *ticket_key_file;

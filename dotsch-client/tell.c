@@ -180,9 +180,9 @@ void tell_session(struct agent *a, const char *event, const char *peer, const st
 	console_tell_all(a, NULL, line);
 }
 
-void tell_refused(struct agent *a, const struct sockaddr_storage *remote, enum transport transport, const char *identity, const char *why)
+/* Of this second's budget: a flood of bad handshakes is no flood of lines. */
+static bool may_tell(struct agent *a)
 {
-	char address[64];
 	int64_t second = loop_now(a->loop) / 1000;
 	if (second != a->refused_second) {
 		if (a->refused_kept)
@@ -190,15 +190,37 @@ void tell_refused(struct agent *a, const struct sockaddr_storage *remote, enum t
 		a->refused_second = second;
 		a->refused_told = a->refused_kept = 0;
 	}
-	if (a->refused_told++ >= REFUSED_PER_SECOND) {
-		a->refused_kept++;
+	if (a->refused_told++ < REFUSED_PER_SECOND)
+		return true;
+	a->refused_kept++;
+	return false;
+}
+
+static void tell_stranger(struct agent *a, const char *event, const char *address, enum transport transport, const char *identity, const char *why)
+{
+	if (!may_tell(a))
 		return;
-	}
 	json_t *line = envelope_new("session");
-	json_put_string(line, "event", "refused");
+	json_put_string(line, "event", event);
 	json_put_string(line, "transport", transport_word(transport));
-	json_put_string(line, "address", sockaddr_format(remote, address));
+	json_put_string(line, "address", address);
 	json_put_string(line, "identity", identity);
 	json_put_string(line, "why", why);
 	console_tell_all(a, NULL, line);
+}
+
+void tell_refused(struct agent *a, const struct sockaddr_storage *remote, enum transport transport, const char *identity, const char *why)
+{
+	char address[64];
+	tell_stranger(a, "refused", sockaddr_format(remote, address), transport, identity, why);
+}
+
+void tell_penalised(struct agent *a, const struct sockaddr_storage *remote, enum transport transport, const char *why)
+{
+	char address[PREFIX_TEXT_MAX];
+	struct prefix p;
+	if (sockaddr_prefix(remote, &p, NULL) < 0)
+		return;
+	p = prefix_make(p.family, p.addr, p.family == 4 ? 32 : 64);
+	tell_stranger(a, "penalised", prefix_is_host(&p) ? addr_format(&p, address) : prefix_format(&p, address), transport, NULL, why);
 }

@@ -35,6 +35,8 @@ void tell_entry_answer(struct entry *e, const char *method, const struct respons
 /* {"type":"session","event":…}: c and why may be NULL. */
 void tell_session(struct agent *a, const char *event, const char *peer, const struct channel *c, const char *why);
 void tell_refused(struct agent *a, const struct sockaddr_storage *remote, enum transport transport, const char *identity, const char *why);
+/* CH-45: that address is left out for a while. */
+void tell_penalised(struct agent *a, const struct sockaddr_storage *remote, enum transport transport, const char *why);
 
 /* "overlapping targets with mid 7 …": the conflict for people. Returns out. */
 const char *conflict_words(const struct conflict *c, char *out, size_t cap);

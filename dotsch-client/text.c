@@ -194,6 +194,9 @@ static void session_line(const struct painter *p, const json_t *line)
 		buf_printf(p->out, " %s over %s", get(line, "address"), get(line, "transport"));
 		if (*get(line, "identity"))
 			buf_printf(p->out, ", which calls itself %s", get(line, "identity"));
+	} else if (!strcmp(event, "penalised")) {
+		paint(p, RED, "left out");
+		buf_printf(p->out, " %s", get(line, "address"));
 	} else if (!strcmp(event, "up")) {
 		paint(p, GREEN, "up");
 		buf_text(p->out, "      ");

@@ -1,12 +1,18 @@
 # Tests of link.
 
 # The transport: TLS, DTLS, dialling and listening.
-TRANSPORT_TESTS = tests/unit/test_transport tests/unit/test_tls tests/unit/test_dial_names tests/unit/test_dial_pace tests/fuzz/fuzz_dtls
+TRANSPORT_TESTS = tests/unit/test_transport tests/unit/test_listen tests/unit/test_penalty tests/unit/test_tls tests/unit/test_dial_names tests/unit/test_dial_pace tests/fuzz/fuzz_dtls
 check_PROGRAMS += $(TRANSPORT_TESTS)
 TESTS += $(TRANSPORT_TESTS)
 tests_unit_test_transport_SOURCES = tests/unit/test_transport.c tests/unit/transport.c tests/unit/transport.h
 tests_unit_test_transport_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_transport_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_listen_SOURCES = tests/unit/test_listen.c tests/unit/transport.c tests/unit/transport.h
+tests_unit_test_listen_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_listen_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_penalty_SOURCES = tests/unit/test_penalty.c
+tests_unit_test_penalty_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_penalty_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_tls_SOURCES = tests/unit/test_tls.c tests/unit/transport.c tests/unit/transport.h tests/unit/certs.c tests/unit/certs.h
 tests_unit_test_tls_CFLAGS = $(UNIT_CFLAGS) $(GNUTLS_CFLAGS)
 tests_unit_test_tls_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)

@@ -35,6 +35,14 @@
 
 /* Handshakes a listener has under way at a time, about 12 kB each: ten thousand routers that call at once take their turns within seconds. */
 #define LISTEN_HALF_OPEN 1024
+/* Full handshakes a listener begins a second; bursts of twice that. A core does no more with PSK, so this only bounds what one part of the network, with a
+   quarter of it, may take from the others. */
+#define LISTEN_RATE 8000
+/* So many failed authentications of one address within so long, and it gets no full handshake for as long. A router with a wrong key calls less often. */
+#define LISTEN_PENALTY_AFTER 8
+#define LISTEN_PENALTY_S 300
+/* Addresses that something is held against, 130 bytes each; past it the one that failed longest ago is let go. */
+#define LISTEN_SUSPECTS 16384
 /* Bytes of a TCP channel that its peer has not read yet; more is a peer that is stuck. */
 #define STREAM_OUT_MAX ((size_t)256 << 10)
 

@@ -13,6 +13,7 @@
 #include "link/listen_internal.h"
 #include "link/stream.h"
 
+#define BURST_US 2000000         /* handshakes that may come at once: what the rate allows in this time */
 #define YIELD_MS 3000            /* a handshake that has taken this long gives way to a new one when all places are taken */
 
 static uint16_t crowd_of(const struct listen *l, const struct sockaddr_storage *remote)
@@ -50,13 +51,40 @@ static void ring_remove(struct ring *r)
 	r->next->prev = r->prev;
 }
 
+static unsigned share(unsigned of_all)
+{
+	return of_all < 16 || of_all == LISTEN_UNLIMITED ? of_all : of_all / 4;
+}
+
+static int64_t cost_us(unsigned rate)
+{
+	return rate == LISTEN_UNLIMITED ? 0 : 1000000 / rate;
+}
+
+/* Each handshake keeps the listener, and its part of the network, busy for its share of a second. */
+static bool too_fast(const struct listen *l, const struct crowd *crowd)
+{
+	int64_t latest = loop_now(l->loop) * 1000 + BURST_US;
+	return l->busy_until > latest || crowd->busy_until > latest;
+}
+
+static void charge(struct listen *l, struct crowd *crowd, int sign)
+{
+	int64_t now = loop_now(l->loop) * 1000;
+	l->busy_until = (l->busy_until > now ? l->busy_until : now) + sign * cost_us(l->max_rate);
+	crowd->busy_until = (crowd->busy_until > now ? crowd->busy_until : now) + sign * cost_us(share(l->max_rate));
+}
+
 bool half_open_add(struct listen *l, struct half_open *h, struct channel *c)
 {
 	uint16_t bucket = crowd_of(l, &c->remote);
 	struct crowd *crowd = &l->crowds[bucket];
-	unsigned share = l->max_half_open < 16 ? l->max_half_open : l->max_half_open / 4;
 	struct half_open *oldest = NULL;
-	if (crowd->n >= share)
+	if (too_fast(l, crowd)) {
+		l->stats.limited++;
+		return false;
+	}
+	if (crowd->n >= share(l->max_half_open))
 		oldest = (struct half_open *)((char *)crowd->members.next - offsetof(struct half_open, crowd));
 	else if (l->stats.half_open >= l->max_half_open)
 		oldest = (struct half_open *)((char *)l->all.next - offsetof(struct half_open, all));
@@ -73,6 +101,7 @@ bool half_open_add(struct listen *l, struct half_open *h, struct channel *c)
 	ring_add(&crowd->members, &h->crowd);
 	crowd->n++;
 	l->stats.half_open++;
+	charge(l, crowd, 1);
 	return true;
 }
 
@@ -93,15 +122,45 @@ void listen_established(struct listen *l, struct half_open *h, struct channel *c
 	l->stats.sessions++;
 	l->stats.established++;
 	l->stats.resumed += c->resumed;
+	if (c->resumed)
+		charge(l, &l->crowds[h->bucket], -1);   /* it cost next to nothing */
+	penalty_up(l->penalty, &c->remote);
 	l->ops.established(l->arg, c);
 }
 
-void listen_refused(struct listen *l, struct half_open *h, struct channel *c, const char *claimed, const char *why)
+bool listen_holds(const struct listen *l, const struct sockaddr_storage *remote)
+{
+	return penalty_holds(l->penalty, remote, loop_now(l->loop));
+}
+
+/* CH-45: by the address, which is proven, never by the identity, which is only claimed: its owner must not be shut out by others. */
+static void count_failure(struct listen *l, struct channel *c, const char *why)
+{
+	char text[TLS_WHY_MAX + 100];
+	if (!penalty_failed(l->penalty, &c->remote, loop_now(l->loop)) || !l->ops.penalised)
+		return;
+	snprintf(text, sizeof text, "%u handshakes failed to authenticate: for %u s only a ticket opens a session from there; the last one: %s", l->penalty_after, l->penalty_s, why);
+	l->ops.penalised(l->arg, &c->remote, c->transport, text);
+}
+
+void listen_refused(struct listen *l, struct half_open *h, struct channel *c, const struct tls_session *tls, const char *claimed, const char *why)
 {
 	half_open_remove(l, h);
+	if (h->held) {
+		l->stats.held++;   /* told when it was shut out, not with every attempt */
+		return;
+	}
 	l->stats.failed++;
 	if (l->ops.refused)
 		l->ops.refused(l->arg, &c->remote, c->transport, claimed, why);
+	if (tls_session_unproven(tls))
+		count_failure(l, c, why);
+}
+
+void listen_gone(struct listen *l, struct channel *c)
+{
+	l->stats.sessions--;
+	penalty_down(l->penalty, &c->remote);
 }
 
 static int add_address(struct listen *l, const struct listen_config *config, const char *text, struct reason *why)
@@ -135,11 +194,17 @@ struct listen *listen_new(struct loop *loop, const struct listen_config *config,
 		l->udp = calloc(config->n_addresses + 1, sizeof(struct udp_socket *));
 		l->tcp = calloc(config->n_addresses + 1, sizeof(struct tcp_socket *));
 	}
-	if (!l || !l->udp || !l->tcp) {
+	if (l) {
+		l->penalty_after = config->penalty_after ? config->penalty_after : LISTEN_PENALTY_AFTER;
+		l->penalty_s = config->penalty_s ? config->penalty_s : LISTEN_PENALTY_S;
+		l->penalty = penalty_new(l->penalty_after == LISTEN_UNLIMITED ? 0 : l->penalty_after, (int64_t)l->penalty_s * 1000);
+	}
+	if (!l || !l->udp || !l->tcp || !l->penalty) {
 		reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
 		if (l) {
 			free(l->udp);
 			free(l->tcp);
+			penalty_free(l->penalty);
 		}
 		free(l);
 		return NULL;
@@ -149,6 +214,7 @@ struct listen *listen_new(struct loop *loop, const struct listen_config *config,
 	l->arg = arg;
 	l->bundle = tls_bundle_ref(config->bundle);
 	l->max_half_open = config->max_half_open ? config->max_half_open : LISTEN_HALF_OPEN;
+	l->max_rate = config->max_rate ? config->max_rate : LISTEN_RATE;
 	ring_init(&l->all);
 	for (size_t i = 0; i < CROWDS; i++)
 		ring_init(&l->crowds[i].members);
@@ -185,6 +251,7 @@ void listen_free(struct listen *l)
 		tcp_socket_free(l->tcp[i]);
 	free(l->udp);
 	free(l->tcp);
+	penalty_free(l->penalty);
 	tls_bundle_unref(l->bundle);
 	free(l);
 }

@@ -14,13 +14,20 @@ struct listen_config {
 	uint16_t port;
 	bool udp, tcp;
 	struct tls_bundle *bundle;           /* referenced */
-	unsigned max_half_open;              /* handshakes at a time, all transports; 0 = default of limits.h */
+	/* 0 = default of limits.h, LISTEN_UNLIMITED = no bound. */
+	unsigned max_half_open;              /* handshakes at a time, all transports; a /24 or /56 has a quarter */
+	unsigned max_rate;                   /* full handshakes a second, likewise */
+	unsigned penalty_after, penalty_s;   /* failed authentications within penalty_s that shut an address out for penalty_s */
 };
+
+#define LISTEN_UNLIMITED UINT32_MAX
 
 struct listen_ops {
 	void (*established)(void *arg, struct channel *c);   /* channel_own() it inside, or channel_close() it */
 	/* A handshake that came past the cookie failed: remote address, identity claimed if any ("" else), why. */
 	void (*refused)(void *arg, const struct sockaddr_storage *remote, enum transport transport, const char *identity, const char *why);
+	/* An address has just been shut out: why names the last failure. Live sessions stay, and tickets are still taken. NULL = not interested. */
+	void (*penalised)(void *arg, const struct sockaddr_storage *remote, enum transport transport, const char *why);
 };
 
 struct listen;
@@ -30,7 +37,8 @@ struct listen *listen_new(struct loop *l, const struct listen_config *config, co
 void listen_set_bundle(struct listen *l, struct tls_bundle *bundle);
 void listen_free(struct listen *l);      /* closes sockets and half-open handshakes; every established channel must be closed before; NULL allowed */
 
-struct listen_stats { uint64_t hellos, cookies, established, resumed, failed, dropped; unsigned half_open, sessions; };
+/* dropped: datagrams and connections that found no place; limited: of these, by the rate; held: handshakes of addresses that are shut out. */
+struct listen_stats { uint64_t hellos, cookies, established, resumed, failed, dropped, limited, held; unsigned half_open, sessions; };
 void listen_stats(const struct listen *l, struct listen_stats *out);
 
 #endif

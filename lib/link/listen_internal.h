@@ -5,6 +5,7 @@
 
 #include "link/dtls_table.h"
 #include "link/listen.h"
+#include "link/penalty.h"
 #include "link/tls_session.h"
 
 /* A ring, oldest first. */
@@ -17,6 +18,7 @@ struct half_open {
 	struct channel *channel;
 	uint16_t bucket;                 /* of its crowd */
 	bool counted;
+	bool held;                       /* its address is shut out: only a ticket helps */
 };
 
 #define CROWDS 1024
@@ -52,10 +54,13 @@ struct listen {
 	struct listen_ops ops;
 	void *arg;
 	struct tls_bundle *bundle;
-	unsigned max_half_open;
+	unsigned max_half_open, max_rate, penalty_after, penalty_s;
+	struct penalty *penalty;
 	struct ring all;
+	int64_t busy_until;              /* of all handshakes at max_rate, in microseconds */
 	struct crowd {
 		struct ring members;
+		int64_t busy_until;
 		unsigned n;
 	} crowds[CROWDS];                /* handshakes under way by keyed hash of the source's /24 or /56 */
 	uint64_t seed[2];
@@ -66,12 +71,14 @@ struct listen {
 	struct listen_stats stats;
 };
 
-/* False: too many are under way, in all or from there; nothing is kept. */
+/* False: too many are under way or have come lately, in all or from there; nothing is kept. */
 bool half_open_add(struct listen *l, struct half_open *h, struct channel *c);
 void half_open_remove(struct listen *l, struct half_open *h);    /* harmless when not counted */
 /* The ends of a handshake, as both transports tell them. */
 void listen_established(struct listen *l, struct half_open *h, struct channel *c);
-void listen_refused(struct listen *l, struct half_open *h, struct channel *c, const char *claimed, const char *why);
+void listen_refused(struct listen *l, struct half_open *h, struct channel *c, const struct tls_session *tls, const char *claimed, const char *why);
+void listen_gone(struct listen *l, struct channel *c);           /* an established one */
+bool listen_holds(const struct listen *l, const struct sockaddr_storage *remote);   /* is it shut out? */
 
 /* NULL with errno. */
 struct udp_socket *udp_socket_new(struct listen *l, const struct sockaddr_storage *local);

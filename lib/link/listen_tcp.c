@@ -23,7 +23,8 @@ static void peer_up(void *arg, struct channel *c)
 
 static void peer_failed(void *arg, struct channel *c, const char *claimed, const char *why)
 {
-	listen_refused(arg, &((struct tcp_peer *)c)->half, c, claimed, why);
+	struct tcp_peer *p = (struct tcp_peer *)c;
+	listen_refused(arg, &p->half, c, p->stream.tls, claimed, why);
 }
 
 static void peer_gone(void *arg, struct channel *c)
@@ -32,7 +33,7 @@ static void peer_gone(void *arg, struct channel *c)
 	struct tcp_peer *p = (struct tcp_peer *)c;
 	half_open_remove(l, &p->half);
 	if (p->stream.state == STREAM_UP)
-		l->stats.sessions--;
+		listen_gone(l, c);
 	free(p);
 }
 
@@ -51,6 +52,9 @@ static void admit(struct listen *l, int fd, const struct sockaddr_storage *remot
 	if (!half_open_add(l, &p->half, &p->stream.channel)) {
 		l->stats.dropped++;
 	} else if (stream_accept(&p->stream, l->loop, fd, l->bundle, &start, l)) {
+		p->half.held = listen_holds(l, remote);
+		if (p->half.held)
+			tls_session_tickets_only(p->stream.tls);
 		return;
 	}
 	half_open_remove(l, &p->half);

@@ -89,7 +89,7 @@ static void peer_failed(void *arg, struct channel *c, const char *claimed, const
 	int alert = tls_session_alert(p->dtls.tls);
 	if (alert >= 0)
 		bury(p->socket, p, alert);
-	listen_refused(arg, &p->half, c, claimed, why);
+	listen_refused(arg, &p->half, c, p->dtls.tls, claimed, why);
 }
 
 static void peer_gone(void *arg, struct channel *c)
@@ -108,7 +108,7 @@ static void peer_gone(void *arg, struct channel *c)
 		table_remove(&p->socket->peers, &p->node);
 	}
 	if (p->dtls.established)
-		l->stats.sessions--;
+		listen_gone(l, c);
 	free(p);
 }
 
@@ -130,7 +130,7 @@ static ssize_t reply_push(void *arg, const void *data, size_t len)
 }
 
 /* A cookie has proven the address: now, and not before, there is something to keep. */
-static void admit(struct udp_socket *s, const struct packet *k, const uint8_t *hello, const struct tls_prestate *pre, struct udp_peer *old)
+static void admit(struct udp_socket *s, const struct packet *k, const uint8_t *hello, const struct tls_prestate *pre, struct udp_peer *old, bool held)
 {
 	struct listen *l = s->listen;
 	struct udp_peer *p = calloc(1, sizeof *p);
@@ -151,6 +151,9 @@ static void admit(struct udp_socket *s, const struct packet *k, const uint8_t *h
 		free(p);
 		return;
 	}
+	p->half.held = held;
+	if (held)
+		tls_session_tickets_only(p->dtls.tls);
 	if (old) {
 		old->successor = p;
 		p->old = old;
@@ -194,7 +197,14 @@ static void hello(struct udp_socket *s, const struct packet *k, const uint8_t *n
 			p = NULL;
 		dtls_abort(&under_way->dtls, false, NULL);
 	}
-	admit(s, k, name, &pre, p);
+	bool held = listen_holds(l, k->remote);
+	if (held && !tls_hello_has_ticket(k->data, k->len)) {
+		uint8_t alert[15];
+		l->stats.held++;
+		reply_push(&r, alert, tls_plain_alert(TLS_ALERT_HELD, k->data[10], alert));
+		return;
+	}
+	admit(s, k, name, &pre, p, held);
 }
 
 static bool has_epoch0(const uint8_t *d, size_t len)

@@ -5,6 +5,7 @@
 
 #define RECORD_HEADER 13
 #define HANDSHAKE_HEADER 12
+#define SESSION_TICKET 35                     /* RFC 5077, 3.2 */
 #define COOKIE_KEY_MS INT64_C(60000)          /* a cookie is good for one to two of these; a handshake's first round trip needs a second or two */
 
 bool tls_is_client_hello(const uint8_t *d, size_t len, const uint8_t **random16)
@@ -20,6 +21,30 @@ bool tls_is_client_hello(const uint8_t *d, size_t len, const uint8_t **random16)
 		return false;
 	*random16 = h + HANDSHAKE_HEADER + 2;
 	return true;
+}
+
+/* Steps over a vector with a length of one or two bytes. */
+static size_t skip(const uint8_t *d, size_t len, size_t at, size_t length_bytes)
+{
+	if (at + length_bytes > len)
+		return len;
+	size_t n = length_bytes == 1 ? d[at] : (size_t)d[at] << 8 | d[at + 1];
+	return at + length_bytes + n;
+}
+
+bool tls_hello_has_ticket(const uint8_t *d, size_t len)
+{
+	size_t at = RECORD_HEADER + HANDSHAKE_HEADER + 34, end = RECORD_HEADER + HANDSHAKE_HEADER + ((size_t)d[14] << 16 | (size_t)d[15] << 8 | d[16]);
+	at = skip(d, len, at, 1);            /* session id */
+	at = skip(d, len, at, 1);            /* cookie */
+	at = skip(d, len, at, 2);            /* cipher suites */
+	at = skip(d, len, at, 1) + 2;        /* compression methods; the length of the extensions */
+	while (at + 4 <= len && at < end) {
+		if (d[at] == 0 && d[at + 1] == SESSION_TICKET)
+			return d[at + 2] || d[at + 3];
+		at = skip(d, len, at + 2, 2);
+	}
+	return end > len;
 }
 
 /* Lazily, so that an idle listener has no timer. */

@@ -52,6 +52,7 @@ struct tls_session {
 	struct tls_notes *notes;
 	enum transport transport;
 	bool dry;                                         /* pull has said that there is nothing */
+	bool tickets_only, unproven;
 	bool fresh, ticketed;                             /* client: a ticket has just come; one came after the handshake */
 	int alert;
 	int error;                                        /* errno of the transport */

@@ -64,14 +64,31 @@ static int pull_timeout(gnutls_transport_ptr_t arg, unsigned ms)
 
 /* A resumed session, where the library first tells whose it is and before the client takes it for established: a ticket whose owner has been removed
    ends here, and the client comes back with a full handshake. */
-static int around_finished(gnutls_session_t g, unsigned type, unsigned when, unsigned incoming, const gnutls_datum_t *msg)
+static int around_finished(struct tls_session *s, unsigned when, unsigned incoming)
 {
-	(void)type, (void)msg;
-	struct tls_session *s = gnutls_session_get_ptr(g);
+	gnutls_session_t g = s->g;
 	bool here = gnutls_protocol_get_version(g) == GNUTLS_TLS1_3 ? incoming && when == GNUTLS_HOOK_POST : !incoming && when == GNUTLS_HOOK_PRE;
 	if (!here || !s->notes || s->notes->judged || !gnutls_session_is_resumed(g))
 		return 0;
 	return tls_peer_resumed(s) < 0 ? GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR : 0;
+}
+
+static int no_resumption(struct tls_session *s)
+{
+	if (!s->tickets_only || gnutls_session_is_resumed(s->g))
+		return 0;
+	snprintf(s->notes->why, sizeof s->notes->why, "too many handshakes from its address have failed");
+	s->notes->alert = TLS_ALERT_HELD;
+	return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+}
+
+static int server_hook(gnutls_session_t g, unsigned type, unsigned when, unsigned incoming, const gnutls_datum_t *msg)
+{
+	(void)msg;
+	struct tls_session *s = gnutls_session_get_ptr(g);
+	if (type == GNUTLS_HANDSHAKE_FINISHED)
+		return around_finished(s, when, incoming);
+	return type == GNUTLS_HANDSHAKE_CLIENT_HELLO && when == GNUTLS_HOOK_POST && incoming ? no_resumption(s) : 0;
 }
 
 static int after_ticket(gnutls_session_t g, unsigned type, unsigned when, unsigned incoming, const gnutls_datum_t *msg)
@@ -96,7 +113,7 @@ static int set_up(struct tls_session *s)
 		/* A client that does not find its authority in our list would send nothing, and nobody would know why. */
 		gnutls_certificate_send_x509_rdn_sequence(s->g, 1);
 		gnutls_db_set_cache_expiration(s->g, TICKET_LIFETIME_S);
-		gnutls_handshake_set_hook_function(s->g, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_BOTH, around_finished);
+		gnutls_handshake_set_hook_function(s->g, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, server_hook);
 		ret = gnutls_session_ticket_enable_server(s->g, &b->ticket_key);
 	}
 	if (!b->server)
@@ -159,10 +176,27 @@ void tls_session_free(struct tls_session *s)
 	free(s);
 }
 
+/* Our own troubles and a connection that breaks are nobody's fault; and a ticket was valid, even if its owner is gone. */
+static bool blames_peer(const struct tls_session *s, int error)
+{
+	switch (error) {
+	case GNUTLS_E_PREMATURE_TERMINATION:
+	case GNUTLS_E_PULL_ERROR:
+	case GNUTLS_E_PUSH_ERROR:
+	case GNUTLS_E_MEMORY_ERROR:
+	case GNUTLS_E_INTERNAL_ERROR:
+	case GNUTLS_E_RANDOM_FAILED:
+		return false;
+	default:
+		return !s->tickets_only && !gnutls_session_is_resumed(s->g);
+	}
+}
+
 /* Sends the alert that fits: ours where we know better, else the library's choice. */
 static enum tls_status fail(struct tls_session *s, int error, char why[TLS_WHY_MAX])
 {
 	tls_words_handshake(s, error, why);
+	s->unproven = blames_peer(s, error);
 	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
 		s->alert = (int)gnutls_alert_get(s->g);
 		return TLS_FAILED;
@@ -263,6 +297,16 @@ void tls_session_gave_up(struct tls_session *s, int error, char why[TLS_WHY_MAX]
 const char *tls_session_claimed(const struct tls_session *s)
 {
 	return s->notes ? s->notes->peer.name : "";
+}
+
+void tls_session_tickets_only(struct tls_session *s)
+{
+	s->tickets_only = true;
+}
+
+bool tls_session_unproven(const struct tls_session *s)
+{
+	return s->unproven;
 }
 
 int tls_session_alert(const struct tls_session *s)

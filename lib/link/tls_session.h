@@ -11,6 +11,7 @@
 #include "link/tls.h"
 
 #define TLS_WHY_MAX 400
+#define TLS_ALERT_HELD 90                /* user_canceled: "for some reason unrelated to a protocol failure" (RFC 5246, 7.2.2) */
 
 struct tls_session;
 
@@ -42,6 +43,9 @@ int tls_session_timeout(struct tls_session *s);                 /* DTLS, after t
 void tls_session_gave_up(struct tls_session *s, int error, char why[TLS_WHY_MAX]);
 /* The identity that the peer claimed during a handshake, "" when none. Valid until tls_session_settle. */
 const char *tls_session_claimed(const struct tls_session *s);
+/* Server, before the handshake: whatever is no resumption by a valid ticket ends at the hello, before anything is computed. */
+void tls_session_tickets_only(struct tls_session *s);
+bool tls_session_unproven(const struct tls_session *s);         /* the handshake failed because the peer did not prove who it is, or would not believe us */
 int tls_session_alert(const struct tls_session *s);             /* the fatal alert that we sent or got, -1 when none */
 /* After DONE: tells the peer and whether it was resumed, and drops what only the handshake needed. */
 void tls_session_settle(struct tls_session *s, struct identity *peer, bool *resumed);
@@ -72,6 +76,8 @@ void tls_session_prestate(struct tls_session *s, const struct tls_prestate *p);
 
 /* Looks at a datagram without a session: is it the first fragment of a ClientHello in epoch 0? random16: the first bytes of its random, a name for it. */
 bool tls_is_client_hello(const uint8_t *data, size_t len, const uint8_t **random16);
+/* Does that ClientHello offer a session ticket? True also when it goes on in another fragment, where only the library can look. */
+bool tls_hello_has_ticket(const uint8_t *data, size_t len);
 /* A fatal alert in plain text, as the first flight would carry it. Returns its length. */
 size_t tls_plain_alert(int alert, uint8_t seq, uint8_t out[15]);
 

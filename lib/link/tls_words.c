@@ -42,6 +42,9 @@ static void words_alert(const struct tls_session *s, int alert, char why[TLS_WHY
 	case GNUTLS_A_ACCESS_DENIED:
 		snprintf(why, TLS_WHY_MAX, "the %s knows our credential as good, but as nobody's it serves", peer);
 		return;
+	case TLS_ALERT_HELD:
+		snprintf(why, TLS_WHY_MAX, "the %s takes no handshake from this address for now: too many have failed", peer);
+		return;
 	case GNUTLS_A_HANDSHAKE_FAILURE:
 	case GNUTLS_A_INSUFFICIENT_SECURITY:
 		snprintf(why, TLS_WHY_MAX, "no common cipher suite with the %s, or not the kind of credentials that it takes", peer);

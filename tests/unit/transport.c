@@ -114,6 +114,14 @@ static void refused(void *arg, const struct sockaddr_storage *remote, enum trans
 	snprintf(r->refused_why, sizeof r->refused_why, "%s", why);
 }
 
+static void penalised(void *arg, const struct sockaddr_storage *remote, enum transport transport, const char *why)
+{
+	struct rig *r = arg;
+	assert(remote->ss_family && transport <= TRANSPORT_TCP);
+	r->penalised++;
+	snprintf(r->penalised_why, sizeof r->penalised_why, "%s", why);
+}
+
 void rig_init(struct rig *r)
 {
 	memset(r, 0, sizeof *r);
@@ -137,15 +145,16 @@ void rig_init(struct rig *r)
 
 void rig_listen(struct rig *r, const char *address, bool udp, bool tcp)
 {
-	static const struct listen_ops ops = { accepted, refused };
+	static const struct listen_ops ops = { accepted, refused, penalised };
+	static const char *const both[] = { "127.0.0.1", "::1" };
 	struct reason why = { 0 };
 	if (!r->server) {
 		struct tls_config c = { .server = true, .psk_lookup = rig_psk, .arg = r };
 		r->server = tls_bundle_new(&c, &why);
 		assert(r->server);
 	}
-	struct listen_config config = { .addresses = &address, .n_addresses = 1, .port = r->port, .udp = udp, .tcp = tcp, .bundle = r->server,
-		.max_half_open = r->max_half_open };
+	struct listen_config config = { .addresses = address ? &address : both, .n_addresses = address ? 1 : 2, .port = r->port, .udp = udp, .tcp = tcp, .bundle = r->server,
+		.max_half_open = r->max_half_open, .max_rate = r->max_rate, .penalty_after = r->penalty_after };
 	r->listen = listen_new(r->loop, &config, &ops, r, &why);
 	if (!r->listen)
 		printf("# %s\n", why.text);

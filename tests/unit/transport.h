@@ -31,12 +31,12 @@ struct rig {
 	uint16_t port;
 	struct end router, provider;             /* the newest channel of each side */
 	struct end older;                        /* the provider's channel before that */
-	unsigned failed, refused;
-	char failed_why[1300], refused_why[600], refused_identity[256];
+	unsigned failed, refused, penalised;
+	char failed_why[1300], refused_why[600], refused_identity[256], penalised_why[600];
 	enum transport refused_transport;
 	bool unknown;                            /* the look-ups know nobody any more */
 	uint8_t key[16];                         /* what the look-up gives */
-	unsigned max_half_open;                  /* for rig_listen */
+	unsigned max_half_open, max_rate, penalty_after;   /* for rig_listen */
 	bool redial;                             /* dial_again when the router's channel ends */
 };
 
@@ -48,7 +48,7 @@ int rig_psk(void *arg, const char *identity, uint8_t key[TLS_PSK_MAX], size_t *k
 int rig_peer(void *arg, struct identity *id);
 
 void rig_init(struct rig *r);
-void rig_listen(struct rig *r, const char *address, bool udp, bool tcp);   /* makes a PSK bundle when r->server is NULL */
+void rig_listen(struct rig *r, const char *address, bool udp, bool tcp);   /* makes a PSK bundle when r->server is NULL; address NULL: 127.0.0.1 and ::1 */
 void rig_dial(struct rig *r, const char *host, bool udp, bool tcp);        /* makes a PSK bundle when r->client is NULL */
 void rig_dial_paced(struct rig *r, const char *host, unsigned retry_min_s);   /* UDP, with a least time between two calls */
 struct tls_bundle *rig_psk_client(const char *identity, const uint8_t *key, size_t len);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The listener under attack itself (CH-45): addresses that keep failing, rates, and what stays open all the while. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "transport.h"
+
+#define AFTER 3
+
+static struct rig r;
+
+#define assert_says(text, part) do { if (!strstr(text, part)) fail_msg("\"%s\" does not say \"%s\"", text, part); } while (0)
+
+/* n bad handshakes, with the owner's identity and a wrong key. */
+static void fail_often(const char *host, bool udp, unsigned n)
+{
+	static const uint8_t wrong[16] = "not the right on";
+	struct dial *good = r.dial;
+	struct tls_bundle *bundle = r.client;
+	r.client = rig_psk_client("cpe-0001", wrong, sizeof wrong);
+	while (n--) {
+		unsigned failed = r.failed;
+		rig_dial(&r, host, udp, !udp);
+		assert_true(rig_until(&r, &r.failed, failed + 1));
+		dial_free(r.dial);
+	}
+	tls_bundle_unref(r.client);
+	r.dial = good;
+	r.client = bundle;
+}
+
+static void begin(bool udp)
+{
+	rig_init(&r);
+	r.penalty_after = AFTER;
+	rig_listen(&r, NULL, udp, !udp);
+}
+
+static void shut_out(bool udp)
+{
+	struct listen_stats s;
+	begin(udp);
+	fail_often("127.0.0.1", udp, AFTER);
+	assert_int_equal(r.penalised, 1);
+	assert_int_equal(r.refused, AFTER);
+	assert_says(r.penalised_why, "3 handshakes failed to authenticate: for 300 s only a ticket");
+	assert_says(r.penalised_why, "wrong key for the PSK identity");
+	/* The right key does not help from there, and nothing more is told of each attempt. */
+	unsigned failed = r.failed;
+	rig_dial(&r, "127.0.0.1", udp, !udp);
+	assert_true(rig_until(&r, &r.failed, failed + 1));
+	assert_says(r.failed_why, "takes no handshake from this address for now");
+	assert_int_equal(r.refused, AFTER);
+	listen_stats(r.listen, &s);
+	assert_int_equal(s.held, 1);
+	assert_int_equal(s.half_open, 0);
+	dial_free(r.dial);
+	/* CH-45: by address, never by identity: its owner calls from elsewhere. */
+	rig_dial(&r, "::1", udp, !udp);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_exchange(&r));
+	rig_done(&r);
+}
+
+static void ch_45_shut_out_dtls(void **state)
+{
+	(void)state;
+	shut_out(true);
+}
+
+static void ch_45_shut_out_tls(void **state)
+{
+	(void)state;
+	shut_out(false);
+}
+
+static void hang_up(void)
+{
+	unsigned downs = r.provider.downs;
+	channel_close(r.router.channel, true);
+	r.router.channel = NULL;
+	assert_true(rig_until(&r, &r.provider.downs, downs + 1));
+}
+
+static void ticket(bool udp)
+{
+	begin(udp);
+	rig_dial(&r, "127.0.0.1", udp, !udp);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_exchange(&r));
+	hang_up();
+	fail_often("127.0.0.1", udp, AFTER);
+	dial_again(r.dial);
+	assert_true(rig_until(&r, &r.router.ups, 2));
+	assert_true(rig_until(&r, &r.provider.ups, 2));
+	assert_true(r.provider.resumed);
+	assert_true(rig_exchange(&r));
+	/* Now its session vouches for the address: a full handshake is taken, too. */
+	struct dial *first = r.dial;
+	rig_dial(&r, "127.0.0.1", udp, !udp);
+	assert_true(rig_until(&r, &r.provider.ups, 3));
+	assert_false(r.provider.resumed);
+	dial_free(first);
+	rig_done(&r);
+}
+
+static void ch_45_a_ticket_is_taken_dtls(void **state)
+{
+	(void)state;
+	ticket(true);
+}
+
+static void ch_45_a_ticket_is_taken_tls(void **state)
+{
+	(void)state;
+	ticket(false);
+}
+
+/* A ticket that is none: no full handshake behind it. */
+static void ch_45_a_bad_ticket_is_not(void **state)
+{
+	(void)state;
+	begin(true);
+	rig_dial(&r, "127.0.0.1", true, false);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	hang_up();
+	/* With the next bundle the ticket key changes. */
+	struct tls_config c = { .server = true, .psk_lookup = rig_psk, .arg = &r };
+	struct tls_bundle *other = tls_bundle_new(&c, NULL);
+	listen_set_bundle(r.listen, other);
+	tls_bundle_unref(other);
+	fail_often("127.0.0.1", true, AFTER);
+	unsigned failed = r.failed;
+	dial_again(r.dial);
+	assert_true(rig_until(&r, &r.failed, failed + 1));
+	assert_says(r.failed_why, "takes no handshake from this address for now");
+	assert_int_equal(r.provider.ups, 1);
+	rig_done(&r);
+}
+
+/* A device behind a router's address cannot shut the router out while it is connected. */
+static void ch_45_a_live_session_vouches(void **state)
+{
+	(void)state;
+	begin(true);
+	rig_dial(&r, "127.0.0.1", true, false);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	fail_often("127.0.0.1", true, 2 * AFTER);
+	assert_int_equal(r.penalised, 0);
+	assert_int_equal(r.refused, 2 * AFTER);
+	assert_true(rig_exchange(&r));
+	rig_done(&r);
+}
+
+static int knock(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(r.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	return fd;
+}
+
+/* More handshakes than the rate allows find no place; a little later they do. */
+static void ch_45_rate(void **state)
+{
+	(void)state;
+	struct listen_stats s = { 0 };
+	int fds[100], n = 0;
+	rig_init(&r);
+	r.max_rate = 2;
+	rig_listen(&r, "127.0.0.1", false, true);
+	while (n < 8)
+		fds[n++] = knock();
+	while (s.limited + s.half_open < 8) {
+		loop_step(r.loop, 100);
+		listen_stats(r.listen, &s);
+	}
+	assert_int_equal(s.half_open, 5);   /* two seconds' worth, and the one that fills it */
+	assert_int_equal(s.limited, 3);
+	for (; s.half_open < 6 && n < 100; listen_stats(r.listen, &s)) {
+		fds[n++] = knock();
+		rig_run(&r, 50);
+	}
+	assert_int_equal(s.half_open, 6);
+	while (n)
+		close(fds[--n]);
+	rig_done(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ch_45_shut_out_dtls), cmocka_unit_test(ch_45_shut_out_tls), cmocka_unit_test(ch_45_a_ticket_is_taken_dtls),
+		cmocka_unit_test(ch_45_a_ticket_is_taken_tls), cmocka_unit_test(ch_45_a_bad_ticket_is_not), cmocka_unit_test(ch_45_a_live_session_vouches),
+		cmocka_unit_test(ch_45_rate),
+	};
+	return cmocka_run_group_tests_name("listen", tests, NULL, NULL);
+}
