@@ -89,8 +89,10 @@ bool consent_accept(struct core *core, struct record *r, const char *host, const
 	r->life.pending = false;
 	r->life.by_owner = who != NULL;
 	r->note[0] = '\0';
-	if (r->life.start == 0)
+	if (r->life.start == 0) {
 		r->life.start = (uint64_t)(at.wall / 1000);
+		r->life.began = at.now;
+	}
 	r->life.due = r->life.expires;
 	ledger_changed(&core->ledger, r);
 	outcome_line(o, emit_mitigate(r, at.now));

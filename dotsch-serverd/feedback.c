@@ -42,15 +42,33 @@ static void take_hosts(struct record *r, const struct envelope *e, struct outcom
 	outcome_note(o, r, EFFECT_HOSTS);
 }
 
-static void take_counters(struct record *r, const struct envelope *e)
+static void set_counter(struct record *r, enum counter which, uint64_t value)
+{
+	r->counters[which] = value;
+	r->has_counters |= (uint8_t)(1u << which);
+}
+
+/* The rates of a counter that is told are averages of ours; those of the enforcing side are of the moment. */
+static void take_rate(struct record *r, const struct mitigation *m, enum counter counter, enum counter per_second, struct rate *rate, int64_t now)
+{
+	if (!(m->has_counters & 1u << counter))
+		return;
+	rate_add(rate, m->counters[counter], now - r->life.began);
+	set_counter(r, counter, rate->total);
+	set_counter(r, per_second, rate_average(rate, now - r->life.began));
+}
+
+static void take_counters(struct record *r, const struct envelope *e, int64_t now)
 {
 	const struct mitigation *m = e->body.n_scope > 0 ? &e->body.scope[0] : NULL;
 
 	for (int i = 0; m != NULL && i < COUNTERS; i++)
-		if (m->has_counters & 1u << i) {
-			r->counters[i] = m->counters[i];
-			r->has_counters |= (uint8_t)(1u << i);
-		}
+		if (m->has_counters & 1u << i)
+			set_counter(r, (enum counter)i, m->counters[i]);
+	if (m == NULL)
+		return;
+	take_rate(r, m, COUNTER_BYTES, COUNTER_BPS, &r->bytes, now);
+	take_rate(r, m, COUNTER_PKTS, COUNTER_PPS, &r->pkts, now);
 }
 
 /* Not enforced because the device is not known for certain. Everything else that the enforcing side says ends that. */
@@ -88,7 +106,7 @@ static int status(struct core *core, const struct envelope *e, struct moment at,
 		return 0;
 	take_held(r, e);
 	take_hosts(r, e, o);
-	take_counters(r, e);
+	take_counters(r, e, at.now);
 	if (label != NULL && strcmp(label, "refused") == 0) {
 		/* Policy of the enforcing side, say a never-block list: for the provider that is traffic it may not have blocked. */
 		consent_reject(core, r, reason != NULL ? reason : "refused by the enforcing side", NULL, at, o);

@@ -141,6 +141,7 @@ static bool read_life(const struct store_row *row, const struct load *l, struct 
 		.lifetime = lifetime, .terminating_s = (unsigned)store_column_int(row, TERMINATING), .start = (uint64_t)store_column_int(row, START),
 		.reported = STATUS_IN_PROGRESS, .ended = (enum dots_status)store_column_int(row, ENDED), .cause = (enum conflict_cause)store_column_int(row, CAUSE),
 	};
+	out->began = l->at.now - (l->at.wall > (int64_t)out->start * 1000 ? l->at.wall - (int64_t)out->start * 1000 : 0);
 	out->expires = boot_time(row, EXPIRES, l, longest);
 	if (out->phase == PHASE_REJECTED)
 		longest = (int64_t)s->rejected_s + DEACTIVATED_KEPT_S;

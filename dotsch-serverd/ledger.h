@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "dots/mitigation.h"
+#include "rate.h"
 
 #define LEDGER_NEVER INT64_MAX
 #define LEDGER_MAX_CLIENTS 64         /* cuids of one peer: a peer makes up as many as it likes */
@@ -32,6 +33,7 @@ struct life {
 	int64_t due;                 /* when something happens by itself, or LEDGER_NEVER */
 	unsigned terminating_s;      /* the next active-but-terminating period */
 	uint64_t start;              /* seconds since 1970, 0 = not begun */
+	int64_t began;               /* the same on the clock that never steps */
 	enum dots_status reported;   /* what the enforcing side last said; STATUS_IN_PROGRESS before */
 	enum dots_status ended;      /* the last word, in PHASE_REJECTED, PHASE_ENDED and PHASE_INACTIVE */
 	enum conflict_cause cause;
@@ -52,6 +54,7 @@ struct record {
 	uint64_t generation;         /* of the last change */
 	uint8_t has_counters;
 	uint64_t counters[COUNTERS];
+	struct rate bytes, pkts;
 	json_t *hosts;               /* the device, for the owner's eyes only (CH-47); NULL = not known */
 	char certainty[16];
 	bool held;                   /* the enforcing side cannot tell which device it is: the owner may name it (design rules 6 and 8) */

@@ -22,6 +22,7 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/pipeline.c %D%/pipeline.h \
 	%D%/peer.c %D%/peer.h \
 	%D%/peer_dial.c %D%/peer_move.c %D%/peer_private.h \
+	%D%/rate.c %D%/rate.h \
 	%D%/redirect.c %D%/redirect.h \
 	%D%/reload.c %D%/server_private.h \
 	%D%/repl.c %D%/repl.h \

@@ -251,6 +251,7 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 		strncpy(r->note, why_ask, sizeof(r->note) - 1);
 	} else {
 		r->life.start = (uint64_t)(p->at.wall / 1000);
+		r->life.began = p->at.now;
 	}
 	if (before != NULL)
 		record_free(ledger_take(&p->core->ledger, before));

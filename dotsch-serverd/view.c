@@ -17,6 +17,11 @@ struct mitigation view_record(const struct record *r, enum content content, int6
 	v.start = r->life.start;
 	v.has_counters = r->has_counters;
 	memcpy(v.counters, r->counters, sizeof(v.counters));
+	/* An average falls also when nothing more is told. */
+	if (v.has_counters & 1u << COUNTER_BYTES)
+		v.counters[COUNTER_BPS] = rate_average(&r->bytes, now - r->life.began);
+	if (v.has_counters & 1u << COUNTER_PKTS)
+		v.counters[COUNTER_PPS] = rate_average(&r->pkts, now - r->life.began);
 	v.has_conflict = r->life.cause != CONFLICT_CAUSE_NONE;
 	memset(&v.conflict, 0, sizeof(v.conflict));
 	v.conflict.cause = r->life.cause;

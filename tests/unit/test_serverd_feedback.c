@@ -20,7 +20,7 @@ static void status_and_counters(void **state)
 	assert_int_equal(simple(f, METHOD_GET, "mitigate/cuid=" CUID "/mid=7"), CODE_CONTENT);
 	b = answer(f);
 	assert_int_equal(b.scope[0].status, STATUS_MITIGATED);
-	assert_int_equal(b.scope[0].has_counters, 1u << COUNTER_BYTES | 1u << COUNTER_PKTS | 1u << COUNTER_PPS);
+	assert_int_equal(b.scope[0].has_counters, (1u << COUNTERS) - 1);
 	assert_true(b.scope[0].counters[COUNTER_BYTES] == UINT64_MAX);
 	assert_int_equal(b.scope[0].counters[COUNTER_PKTS], 12);
 	body_free(&b);
@@ -33,6 +33,71 @@ static void status_and_counters(void **state)
 	feed(f, STATUS7("attack-exceeded-capability", ",\"reason\":\"the set is full\""));
 	assert_int_equal(status_of(f, 7), STATUS_EXCEEDED);
 	assert_string_equal(ledger_find(&f->core.ledger, "isp", CUID, 7)->note, "the set is full");
+}
+
+static void counted(struct fixture *f, const char *bytes, const char *pkts, uint64_t want[COUNTERS])
+{
+	char text[400];
+	struct body b;
+
+	snprintf(text, sizeof(text), STATUS7("attack-successfully-mitigated", ",\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{\"mid\":7,"
+	    "\"bytes-dropped\":\"%s\",\"bps-dropped\":\"999\",\"pkts-dropped\":\"%s\",\"pps-dropped\":\"999\"}]}"), bytes, pkts);
+	assert_string_equal(feed(f, text), "");
+	assert_int_equal(simple(f, METHOD_GET, "mitigate/cuid=" CUID "/mid=7"), CODE_CONTENT);
+	b = answer(f);
+	memcpy(want, b.scope[0].counters, sizeof(b.scope[0].counters));
+	body_free(&b);
+}
+
+/* RFC 9132, 4.4.2: measured into five-minute buckets, averaged over the time since the mitigation began; bps is bytes. */
+static void rates_are_averages_of_five_minutes(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t c[COUNTERS];
+	struct body b;
+
+	put(f, 7, asking(TARGET, SOURCE, 86400));
+	advance(f, 100);
+	counted(f, "100000", "1000", c);
+	assert_int_equal(c[COUNTER_BPS], 1000);
+	assert_int_equal(c[COUNTER_PPS], 10);
+	/* The first bucket is full: 3000 a second. The next ones count once they are full. */
+	advance(f, 200);
+	counted(f, "900000", "9000", c);
+	assert_int_equal(c[COUNTER_BPS], 3000);
+	assert_int_equal(c[COUNTER_PPS], 30);
+	advance(f, 10);
+	counted(f, "99000000", "9000", c);
+	assert_int_equal(c[COUNTER_BPS], 3000);
+	assert_int_equal(c[COUNTER_BYTES], 99000000);
+	advance(f, 290);
+	counted(f, "99000000", "9000", c);
+	assert_int_equal(c[COUNTER_BPS], 165000);
+	assert_int_equal(c[COUNTER_PPS], 15);
+	/* Nothing is told any more, and the average falls. */
+	advance(f, 600);
+	assert_int_equal(simple(f, METHOD_GET, "mitigate/cuid=" CUID "/mid=7"), CODE_CONTENT);
+	b = answer(f);
+	assert_int_equal(b.scope[0].counters[COUNTER_BPS], 82500);
+	body_free(&b);
+}
+
+/* Modulo 2^64, and on over a restart of who counts. */
+static void counters_wrap_and_begin_anew(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t c[COUNTERS];
+
+	put(f, 7, asking(TARGET, SOURCE, 86400));
+	advance(f, 1);
+	counted(f, "18446744073709551000", "100", c);
+	advance(f, 299);
+	counted(f, "18446744073709551000", "100", c);
+	advance(f, 300);
+	counted(f, "384", "40", c);
+	assert_int_equal(c[COUNTER_BYTES], 384);
+	assert_int_equal(c[COUNTER_PKTS], 140);
+	assert_true(c[COUNTER_BPS] > UINT64_C(18446744073709551000) / 601 && c[COUNTER_BPS] < UINT64_C(18446744073709551000) / 599);
 }
 
 /* CH-47: nothing about the inside goes to the provider; the owner and the ring have it. */
@@ -365,7 +430,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(status_and_counters), TEST(hosts_stay_here_CH_47), TEST(refused_becomes_cause_4), TEST(status_lines_that_do_not_fit), TEST(own_types_are_dropped),
+		TEST(status_and_counters), TEST(rates_are_averages_of_five_minutes), TEST(counters_wrap_and_begin_anew), TEST(hosts_stay_here_CH_47), TEST(refused_becomes_cause_4), TEST(status_lines_that_do_not_fit), TEST(own_types_are_dropped),
 		TEST(sync_names_every_live_mitigation), TEST(consent_ask_CH_29_CH_30), TEST(held_until_the_owner_names_the_device), TEST(decision_reject_CH_32), TEST(decision_errors),
 		TEST(unanswered_question_times_out_by_policy), TEST(never_auto), TEST(config_get_tells_values_and_bounds_CH_09), TEST(config_put_and_delete),
 		TEST(redirection_is_read), TEST(redirection_that_cannot_be_followed_is_4_00),
