@@ -30,19 +30,26 @@ size_t kernel_units(const struct kernel *k)
 	return k->n_units;
 }
 
+/* The answer was lost, but each transaction counts up the ruleset's generation. What could be another program's is believed for now: the next watch sees it once more. */
+static int unanswered(struct kernel *k, int e)
+{
+	uint32_t generation;
+	if (nft_get_generation(k->nft, &generation, NULL) == 0 && generation - k->generation < 2)
+		return generation == k->generation ? e : 0;
+	k->damaged = true;
+	return e;
+}
+
 int kernel_commit(struct kernel *k, struct reason *why)
 {
 	bool sent = nft_batch_messages(k->nft) > 0;
 	int e = nft_commit(k->nft, why);
 	if (e == 0 && sent)
 		k->generation++;
-	/* An answer that was lost may have been a yes: better built anew than believed. */
-	if (e == -ENOBUFS || e == -EAGAIN)
-		k->damaged = true;
-	return e;
+	return e == -ENOBUFS || e == -EAGAIN ? unanswered(k, e) : e;
 }
 
-static uint64_t timeout_of(const struct unit *u, int64_t now)
+uint64_t kernel_timeout(const struct unit *u, int64_t now)
 {
 	if (u->until == INT64_MAX)
 		return (uint64_t)LEASE_SECONDS * 1000;
@@ -100,29 +107,34 @@ static struct route route_of(const struct unit *u, int family)
 	return (struct route){ u->id, &p->target[family], telling ? &p->source[family] : NULL };
 }
 
-static int plan_routes(struct kernel *k, struct change *c, enum hook hook)
+int kernel_routes(struct kernel *k, const struct unit *without, const struct unit *with, enum hook hook, struct dispatch next[2])
 {
 	struct route *routes = malloc((k->n_units + 1) * sizeof *routes);
 	int e = routes ? 0 : -1;
 	for (int f = 0; e == 0 && f < 2; f++) {
 		size_t n = 0;
 		for (size_t i = 0; i < k->n_units; i++)
-			if (k->unit[i] != c->slot && k->unit[i]->plan.hook == hook)
+			if (k->unit[i] != without && !k->unit[i]->out && k->unit[i]->plan.hook == hook)
 				routes[n++] = route_of(k->unit[i], f);
-		if (c->add && c->add->plan.hook == hook)
-			routes[n++] = route_of(c->add, f);
-		e = dispatch_make(f ? 6 : 4, routes, n, &k->dispatch[hook][f], &k->last_junction, &c->next[hook][f]);
+		if (with && with->plan.hook == hook)
+			routes[n++] = route_of(with, f);
+		e = dispatch_make(f ? 6 : 4, routes, n, &k->dispatch[hook][f], &k->last_junction, &next[f]);
 	}
 	free(routes);
-	c->touched[hook] = true;
 	return e;
+}
+
+static int plan_routes(struct kernel *k, struct change *c, enum hook hook)
+{
+	c->touched[hook] = true;
+	return kernel_routes(k, c->slot, c->add, hook, c->next[hook]);
 }
 
 static void collect(struct kernel *k, struct change *c, int64_t now)
 {
 	nft_begin(k->nft);
 	if (c->add)
-		rules_add(k->nft, c->add->id, &c->add->plan, &c->add->mark, c->add->comment, timeout_of(c->add, now), c->add->packets, c->add->bytes);
+		rules_add(k->nft, c->add->id, &c->add->plan, &c->add->mark, c->add->comment, kernel_timeout(c->add, now), c->add->packets, c->add->bytes);
 	for (int h = 0; h < HOOKS; h++)
 		if (c->touched[h])
 			route_hook(k->nft, (enum hook)h, k->run, k->dispatch[h], c->next[h], k->devices, k->n_devices);
@@ -130,7 +142,19 @@ static void collect(struct kernel *k, struct change *c, int64_t now)
 		rules_delete(k->nft, c->gone->id, &c->gone->plan);
 }
 
-static void take_out(struct kernel *k, const struct unit *u)
+static int unit_by_id(const void *key, const void *member)
+{
+	uint32_t a = *(const uint32_t *)key, b = (*(struct unit *const *)member)->id;
+	return (a > b) - (a < b);
+}
+
+struct unit *kernel_unit(const struct kernel *k, uint32_t id)
+{
+	struct unit **u = k->n_units ? bsearch(&id, k->unit, k->n_units, sizeof *k->unit, unit_by_id) : NULL;
+	return u ? *u : NULL;
+}
+
+void kernel_take_out(struct kernel *k, const struct unit *u)
 {
 	size_t i = 0;
 	while (k->unit[i] != u)
@@ -141,7 +165,7 @@ static void take_out(struct kernel *k, const struct unit *u)
 
 void kernel_forget(struct kernel *k, const struct unit *u)
 {
-	take_out(k, u);
+	kernel_take_out(k, u);
 	k->damaged = true;
 }
 
@@ -158,9 +182,11 @@ static void settle(struct kernel *k, struct change *c)
 		}
 	}
 	if (c->slot)
-		take_out(k, c->slot);
-	if (c->add)
+		kernel_take_out(k, c->slot);
+	if (c->add) {
 		k->unit[k->n_units++] = c->add;
+		c->add->out = false;
+	}
 }
 
 static int run(struct kernel *k, struct change *c, int64_t now, struct reason *why)
@@ -206,8 +232,10 @@ int kernel_install(struct kernel *k, struct unit *u, struct unit *replaces, int6
 
 int kernel_remove(struct kernel *k, struct unit *u, struct reason *why)
 {
-	kernel_read(k, u, NULL);
 	struct change c = { .slot = u, .gone = u };
+	if (u->out)
+		return kernel_take_out(k, u), 0;
+	kernel_read(k, u, NULL);
 	return run(k, &c, 0, why);
 }
 
@@ -225,8 +253,8 @@ int kernel_change(struct kernel *k, struct unit *u, struct plan *plan, int64_t n
 	struct unit old = *u;
 	int e;
 	nft_begin(k->nft);
-	if (same_but_sources(&u->plan, plan) && rules_change_sources(k->nft, u->id, &u->plan, plan)) {
-		rules_renew(k->nft, u->id, plan, timeout_of(u, now));
+	if (!u->out && same_but_sources(&u->plan, plan) && rules_change_sources(k->nft, u->id, &u->plan, plan)) {
+		rules_renew(k->nft, u->id, plan, kernel_timeout(u, now));
 		e = kernel_commit(k, why);
 	} else {
 		kernel_read(k, u, NULL);
@@ -234,7 +262,7 @@ int kernel_change(struct kernel *k, struct unit *u, struct plan *plan, int64_t n
 		old.packets = u->packets;
 		old.bytes = u->bytes;
 		u->plan = *plan;
-		struct change c = { .slot = u, .add = u, .gone = &old };
+		struct change c = { .slot = u, .add = u, .gone = old.out ? NULL : &old };
 		e = run(k, &c, now, why);
 		if (e < 0) {
 			*u = old;
@@ -256,7 +284,7 @@ int kernel_source(struct kernel *k, struct unit *u, const struct prefix *address
 	size_t at = 0;
 	while (at < l->n && !prefix_equal(&l->v[at], address))
 		at++;
-	if ((at < l->n) == add || !u->plan.single[f] || !rules_have_sources(&u->plan, f))
+	if (u->out || (at < l->n) == add || !u->plan.single[f] || !rules_have_sources(&u->plan, f))
 		return 0;
 	/* The list first: it must not fail once the kernel has it. */
 	if (add && prefix_list_add(l, address) < 0)
@@ -275,18 +303,24 @@ int kernel_source(struct kernel *k, struct unit *u, const struct prefix *address
 	if (e < 0) {
 		for (int i = 0; i < 2; i++)
 			dispatch_free(&c.next[u->plan.hook][i]);
-		k->damaged = true;
-		return e;
+		/* The room for it is there still. */
+		if (add)
+			l->n--;
+		else
+			l->v[l->n++] = *address;
+	} else {
+		settle(k, &c);
 	}
 	qsort(l->v, l->n, sizeof *l->v, prefix_compare);
-	settle(k, &c);
-	return 0;
+	return e;
 }
 
 int kernel_renew(struct kernel *k, struct unit *u, int64_t now, struct reason *why)
 {
+	if (u->out)
+		return reason_set(why, 163, "", "", "another program has removed the rules, and the kernel does not take them again"), -ENOENT;
 	nft_begin(k->nft);
-	rules_renew(k->nft, u->id, &u->plan, timeout_of(u, now));
+	rules_renew(k->nft, u->id, &u->plan, kernel_timeout(u, now));
 	return kernel_commit(k, why);
 }
 
@@ -302,80 +336,19 @@ int kernel_read(struct kernel *k, struct unit *u, struct reason *why)
 	return e;
 }
 
-static int unit_by_id(const void *key, const void *member)
-{
-	uint32_t a = *(const uint32_t *)key, b = (*(struct unit *const *)member)->id;
-	return (a > b) - (a < b);
-}
-
 static void one_counter(void *arg, const char *name, uint64_t packets, uint64_t bytes, const void *userdata, size_t len)
 {
 	struct kernel *k = arg;
 	(void)userdata, (void)len;
 	uint32_t id = *name == 'm' ? (uint32_t)strtoul(name + 1, NULL, 10) : 0;
-	/* Units enter the list with rising ids. */
-	struct unit **u = k->n_units ? bsearch(&id, k->unit, k->n_units, sizeof *k->unit, unit_by_id) : NULL;
+	struct unit *u = kernel_unit(k, id);
 	if (u) {
-		(*u)->packets = packets;
-		(*u)->bytes = bytes;
+		u->packets = packets;
+		u->bytes = bytes;
 	}
 }
 
 int kernel_read_all(struct kernel *k, struct reason *why)
 {
 	return nft_dump_counters(k->nft, one_counter, k, why);
-}
-
-/* Everything of ours once more into a table that another program has emptied or removed. */
-static int rebuild(struct kernel *k, int64_t now, struct reason *why)
-{
-	struct unit **units = k->unit;
-	size_t n = k->n_units;
-	int e = kernel_new_table(k, why);
-	if (e < 0)
-		return e;
-	k->unit = NULL;
-	k->n_units = k->cap_units = 0;
-	k->run++;
-	for (int h = 0; h < HOOKS; h++)
-		for (int f = 0; f < 2; f++)
-			dispatch_free(&k->dispatch[h][f]);
-	for (size_t i = 0; i < n; i++) {
-		struct reason one;
-		int failed = kernel_install(k, units[i], NULL, now, &one);
-		if (failed < 0) {
-			/* It stays in the list, so that the next look at the table tries again. */
-			e = failed;
-			reason_set(why, one.code, "", "", "%s", one.text);
-			k->damaged = true;
-			if (k->n_units < k->cap_units)
-				k->unit[k->n_units++] = units[i];
-		}
-	}
-	free(units);
-	return e;
-}
-
-void kernel_mark_damaged(struct kernel *k)
-{
-	/* Newer kernels bind by name and need no help; a table built twice does no harm. */
-	if (k->dispatch[HOOK_INGRESS][0].n_segments || k->dispatch[HOOK_INGRESS][1].n_segments)
-		k->damaged = true;
-}
-
-int kernel_watch(struct kernel *k, int64_t now, struct reason *why)
-{
-	uint32_t generation;
-	int e = nft_get_generation(k->nft, &generation, why);
-	if (e < 0)
-		return e;
-	if (generation == k->generation && !k->damaged)
-		return 0;
-	if (!k->damaged && kernel_intact(k)) {
-		k->generation = generation;
-		return 0;
-	}
-	k->damaged = false;
-	e = rebuild(k, now, why);
-	return e < 0 ? e : 1;
 }

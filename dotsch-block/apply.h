@@ -17,7 +17,7 @@ struct unit {
 	char comment[NFT_COMMENT_MAX + 1];
 	int64_t until;               /* loop time, ms, when it ends; INT64_MAX = indefinite */
 	uint64_t packets, bytes;     /* as last read; what a rebuilt counter starts from */
-	void *owner;
+	bool out;                    /* could not be put back after somebody else removed it; the kernel has nothing of it */
 };
 void unit_free(struct unit *u);      /* NULL allowed */
 

@@ -165,6 +165,8 @@ static int start(struct block *b, struct reason *why)
 		log_info("requests without a map are blocked at %s", hook_name(hook));
 	}
 	warn_of_lacks(b);
+	/* What was tried counted the ruleset on. */
+	kernel_watch(b->kernel, loop_now(b->loop), NULL);
 	return 0;
 }
 

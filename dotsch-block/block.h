@@ -37,6 +37,7 @@ int block_run(const struct options *o);
 void block_mitigate(struct block *b, struct envelope *e);
 void block_withdraw(struct block *b, struct envelope *e);
 void block_end(struct block *b, struct entry *e);            /* out of the kernel and out of the table */
+void block_refuse(struct block *b, struct entry *e, const char *cause, const char *why);     /* out of the kernel; the status says why */
 void block_arm(struct block *b, struct entry *e);            /* its timer, for what is due next */
 
 /* status.c */

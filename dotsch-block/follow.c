@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -45,6 +46,24 @@ void follow_neighbour(void *arg, const struct prefix *address, const uint8_t mac
 	table_each(&b->table, follow_one, &s);
 }
 
+/* At ingress nothing tells what is for this machine but its addresses, so that a rule in the way of a new one has to go. */
+static void spare_one(void *arg, struct entry *e)
+{
+	const struct seen *s = arg;
+	char text[PREFIX_TEXT_MAX], why[PREFIX_TEXT_MAX + 40];
+	const struct plan *p = e->unit ? &e->unit->plan : NULL;
+	if (!p || p->hook != HOOK_INGRESS || p->action.verb == VERB_QUARANTINE)
+		return;
+	const struct prefix_list *l = &p->target[s->address->family == 6];
+	for (size_t i = 0; i < l->n; i++)
+		if (prefix_contains(&l->v[i], s->address)) {
+			snprintf(why, sizeof why, "%s is an address of this machine", addr_format(s->address, text));
+			log_warning("mitigation %u of %s is taken out: %s now", e->mid, e->peer, why);
+			block_refuse(s->b, e, "never-block", why);
+			return;
+		}
+}
+
 void follow_own(void *arg, const struct prefix *address, bool add)
 {
 	struct block *b = arg;
@@ -52,10 +71,13 @@ void follow_own(void *arg, const struct prefix *address, bool add)
 	size_t at = 0;
 	while (at < own->n && !prefix_equal(&own->v[at], address))
 		at++;
-	if (add && at == own->n)
+	if (add && at == own->n) {
+		struct seen s = { b, address, NULL };
 		prefix_list_add(own, address);
-	else if (!add && at < own->n)
+		table_each(&b->table, spare_one, &s);
+	} else if (!add && at < own->n) {
 		own->v[at] = own->v[--own->n];
+	}
 }
 
 void follow_link(void *arg, const char *name)

@@ -17,7 +17,10 @@ struct kernel {
 	uint32_t generation;         /* of the ruleset after our last transaction */
 	uint32_t run;                /* part of the names of base chains and maps: those of an earlier run stay beside ours until they are dropped */
 	uint32_t last_unit, last_junction;
+	uint32_t old_unit, old_junction;   /* the last ids of an earlier run */
 	bool damaged;
+	int64_t retry, pause;        /* loop time, ms: when what could not be put back is next tried, and how long after that again */
+	bool uncounted;              /* the kernel counts the elements of sets otherwise than we do */
 	struct unit **unit;          /* in the order of their ids */
 	size_t n_units, cap_units;
 	struct dispatch dispatch[HOOKS][2];
@@ -29,6 +32,12 @@ struct kernel {
 
 int kernel_commit(struct kernel *k, struct reason *why);
 int kernel_new_table(struct kernel *k, struct reason *why);  /* an empty one in place of whatever is there */
-bool kernel_intact(struct kernel *k);                        /* as we left it, as far as the kernel's own counts tell */
+void kernel_forget_leftovers(struct kernel *k);              /* they are no more */
+int kernel_claimed(struct kernel *k, struct reason *why);    /* reads what tells our table from another of its name, after it was made */
+struct unit *kernel_unit(const struct kernel *k, uint32_t id);       /* NULL = none of ours */
+void kernel_take_out(struct kernel *k, const struct unit *u);        /* out of the list of units */
+uint64_t kernel_timeout(const struct unit *u, int64_t now);  /* ms */
+/* Where the hook's packets go, with one unit less or more (NULL = none). 0, or -1 out of memory; next is initialised by it. */
+int kernel_routes(struct kernel *k, const struct unit *without, const struct unit *with, enum hook hook, struct dispatch next[2]);
 
 #endif

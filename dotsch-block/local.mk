@@ -24,9 +24,12 @@ noinst_LIBRARIES += %D%/libblock.a
 	%D%/probe.c %D%/probe.h \
 	%D%/ranges.c %D%/ranges.h \
 	%D%/reconcile.c \
+	%D%/repair.c \
+	%D%/request.c %D%/request.h \
 	%D%/role.c %D%/role.h \
 	%D%/route.c %D%/route.h \
 	%D%/rules.c %D%/rules.h \
+	%D%/rules_change.c \
 	%D%/sets.c %D%/sets.h \
 	%D%/sandbox.c %D%/sandbox.h \
 	%D%/show.c %D%/show.h \

@@ -8,10 +8,11 @@
 #include "base/when.h"
 #include "block.h"
 #include "dots/json.h"
+#include "request.h"
 
-#define MOST_HOSTS 1024
 /* A request without a lifetime, which only a plain document can be, gets the usual one (RFC 9132, 4.4.1). */
 #define USUAL_LIFETIME 3600
+#define LEASE_RETRY_SECONDS 60
 
 static const int64_t first_looks[FIRST_LOOKS] = { 10, 50, 200 };
 
@@ -20,93 +21,39 @@ static void refuse_line(struct block *b, const struct envelope *e, const struct 
 	envelope_send(b->out, envelope_error(why, e));
 }
 
-static int mac_parse(const char *text, uint8_t out[6])
-{
-	unsigned v[6];
-	char rest;
-	if (strlen(text) != 17 || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &rest) != 6)
-		return -1;
-	for (int i = 0; i < 6; i++)
-		out[i] = (uint8_t)v[i];
-	return 0;
-}
-
-static int host_parse(const json_t *o, struct host *h, struct reason *why)
-{
-	const char *address = NULL, *mac = NULL;
-	if (!json_is_object(o))
-		return reason_set(why, REASON_BAD_REQUEST, "hosts", "dotsch-lines(5)", "holds something that is no object");
-	if (json_get_string(o, "address", PREFIX_TEXT_MAX, &address, why) < 0 || json_get_string(o, "mac", 32, &mac, why) < 0)
-		return -1;
-	*h = (struct host){ .has_address = address != NULL, .has_mac = mac != NULL };
-	if (address && prefix_parse(address, true, &h->address) < 0)
-		return reason_set(why, REASON_BAD_REQUEST, "address", "dotsch-lines(5)", "\"%s\" is not an address", address);
-	if (address && !prefix_is_host(&h->address))
-		return reason_set(why, REASON_BAD_REQUEST, "address", "dotsch-lines(5)", "\"%s\" is not a single host", address);
-	if (mac && mac_parse(mac, h->mac) < 0)
-		return reason_set(why, REASON_BAD_REQUEST, "mac", "dotsch-lines(5)", "\"%s\" is not a MAC address such as 02:00:5e:10:00:01", mac);
-	if (!address && !mac)
-		return reason_set(why, REASON_BAD_REQUEST, "hosts", "dotsch-lines(5)", "a host has neither address nor mac");
-	return 0;
-}
-
-/* What a mitigate line says beside its DOTS content. */
-struct request {
-	struct host *hosts;          /* owned */
-	size_t n;
-	bool has_hosts, pending;
-	const char *certainty;
-};
-
-/* The list of inside hosts: 1 when the line has one, 0 when not. The caller frees *out. */
-static int hosts_parse(const json_t *line, struct host **out, size_t *n, struct reason *why)
-{
-	json_t *list = NULL;
-	*out = NULL;
-	*n = 0;
-	int got = json_get_container(line, "hosts", JSON_ARRAY, &list, why);
-	if (got <= 0)
-		return got;
-	size_t count = json_array_size(list);
-	if (count > MOST_HOSTS)
-		return reason_set(why, REASON_BAD_REQUEST, "hosts", "dotsch-lines(5)", "has %zu entries, at most %d are allowed", count, MOST_HOSTS);
-	if (count && !(*out = calloc(count, sizeof **out)))
-		return reason_set(why, 163, "hosts", "", "out of memory");
-	for (size_t i = 0; i < count; i++)
-		if (host_parse(json_array_get(list, i), &(*out)[i], why) < 0) {
-			free(*out);
-			*out = NULL;
-			return -1;
-		}
-	*n = count;
-	return 1;
-}
-
-static int request_parse(const json_t *line, struct request *r, struct reason *why)
-{
-	const char *consent = NULL;
-	*r = (struct request){ 0 };
-	if (json_get_string(line, "consent", 32, &consent, why) < 0 || json_get_string(line, "certainty", 32, &r->certainty, why) < 0)
-		return -1;
-	/* An unknown word is no consent. */
-	r->pending = consent && strcmp(consent, "given") != 0;
-	int got = hosts_parse(line, &r->hosts, &r->n, why);
-	r->has_hosts = got == 1;
-	return got < 0 ? -1 : 0;
-}
-
 static int expires_due(const struct entry *e, int64_t now)
 {
 	return e->until != INT64_MAX && e->until <= now;
 }
 
-static void renew(struct block *b, struct entry *e)
+/* Moves the kernel's timeouts. 0; or -1 with *why: then the rule stands until its old end. */
+static int renew(struct block *b, struct entry *e, struct reason *why)
 {
-	struct reason why;
+	int64_t now = loop_now(b->loop);
 	e->unit->until = e->until;
-	e->renewed = loop_now(b->loop);
-	if (kernel_renew(b->kernel, e->unit, e->renewed, &why) < 0 && kernel_watch(b->kernel, e->renewed, NULL) != 1)
-		log_warning("renewing mitigation %u of %s: %s", e->mid, e->peer, why.text);
+	e->renewed = now;
+	/* A table that somebody had changed is put right with all its timeouts. */
+	if (kernel_renew(b->kernel, e->unit, now, why) == 0 || kernel_watch(b->kernel, now, NULL) == 1)
+		return 0;
+	e->renewed = now - (int64_t)(LEASE_RENEW_SECONDS - LEASE_RETRY_SECONDS) * 1000;
+	log_warning("renewing mitigation %u of %s: %s", e->mid, e->peer, why->text);
+	return -1;
+}
+
+static void exceeded(struct entry *e, const struct reason *why)
+{
+	log_warning("mitigation %u of %s: %s", e->mid, e->peer, why->text);
+	snprintf(e->why, sizeof e->why, "%s", why->text);
+	e->cause = "kernel";
+	e->exceeded = true;
+	e->status = STATUS_EXCEEDED;
+}
+
+static void taken(struct entry *e)
+{
+	e->exceeded = false;
+	if (e->status == STATUS_NONE || e->status == STATUS_EXCEEDED)
+		e->status = STATUS_IN_PROGRESS;
 }
 
 static void due(void *arg)
@@ -114,6 +61,7 @@ static void due(void *arg)
 	struct entry *e = arg;
 	struct block *b = e->block;
 	int64_t now = loop_now(b->loop);
+	struct reason why;
 	if (expires_due(e, now)) {
 		status_expired(b, e);
 		block_end(b, e);
@@ -125,7 +73,7 @@ static void due(void *arg)
 		status_judge(b, e);
 	}
 	if (e->unit && e->until == INT64_MAX && now - e->renewed >= (int64_t)LEASE_RENEW_SECONDS * 1000)
-		renew(b, e);
+		renew(b, e, &why);
 	block_arm(b, e);
 }
 
@@ -170,6 +118,17 @@ void block_end(struct block *b, struct entry *e)
 		log_warning("%s", why.text);
 	loop_timer_stop(b->loop, &e->timer);
 	table_remove(&b->table, e);
+}
+
+void block_refuse(struct block *b, struct entry *e, const char *cause, const char *why)
+{
+	out_of_kernel(b, e);
+	e->outcome = PLAN_REFUSED;
+	e->cause = cause;
+	e->refused = true;
+	e->status = STATUS_IN_PROGRESS;
+	snprintf(e->why, sizeof e->why, "%s", why);
+	status_send(b, e);
 }
 
 static void describe(const struct entry *e, const struct plan *p, const struct host *hosts, size_t n, char *out, size_t cap)
@@ -230,15 +189,10 @@ static void enforce(struct block *b, struct entry *e, struct plan *plan, const c
 	if (failed < 0 && kernel_watch(b->kernel, loop_now(b->loop), NULL) == 1)
 		failed = into_kernel(b, e, plan, comment, &why);
 	e->renewed = loop_now(b->loop);
-	e->exceeded = failed < 0;
-	if (failed < 0) {
-		log_warning("mitigation %u of %s: %s", e->mid, e->peer, why.text);
-		snprintf(e->why, sizeof e->why, "%s", why.text);
-		e->cause = "kernel";
-		e->status = STATUS_EXCEEDED;
-	} else if (e->status == STATUS_NONE || e->status == STATUS_EXCEEDED) {
-		e->status = STATUS_IN_PROGRESS;
-	}
+	if (failed < 0)
+		exceeded(e, &why);
+	else
+		taken(e);
 	bool offloads = false;
 	if (failed == 0 && b->flows && nft_host_offloads(kernel_nft(b->kernel), &offloads, NULL) == 0 && offloads)
 		flows_look(b->flows);
@@ -334,7 +288,7 @@ void block_mitigate(struct block *b, struct envelope *e)
 	struct entry *entry = request_parse(e->json, &r, &why) < 0 ? NULL : entry_of(b, e, &why);
 	if (!entry) {
 		refuse_line(b, e, &why);
-		free(r.hosts);
+		request_free(&r);
 		return;
 	}
 	int64_t left = envelope_lifetime_left(e, 0, when_wall_ms());
@@ -347,13 +301,16 @@ void block_mitigate(struct block *b, struct envelope *e)
 		status_expired(b, entry);
 		block_end(b, entry);
 	} else if (keeps_device(entry, request, &r)) {
-		renew(b, entry);
+		if (renew(b, entry, &why) < 0)
+			exceeded(entry, &why);
+		else
+			taken(entry);
 	} else {
 		entry->request = request;
 		keep_json(entry, e);
 		decide(b, entry, e, &r);
 	}
-	free(r.hosts);
+	request_free(&r);
 	if (left == 0)
 		return;
 	status_send(b, entry);

@@ -12,6 +12,7 @@
 
 /* One transaction: 100,000 intervals are about 6 MB. */
 #define BATCH_WANTED ((size_t)32 << 20)
+#define COMMIT_TRIES 3
 
 static void enlarge(struct nft *n)
 {
@@ -110,6 +111,7 @@ static const char *hint(int error)
 	case ENOMEM: case ENOBUFS: case ENFILE: return " (no memory, or a limit of the kernel)";
 	case EMSGSIZE: return " (the transaction is larger than the socket's buffer)";
 	case EAGAIN: return " (the kernel did not answer)";
+	case ERESTART: return " (other programs change the ruleset all the time)";
 	default: return "";
 	}
 }
@@ -141,7 +143,7 @@ static int await(struct nft *n, uint32_t last, struct reason *why)
 		unsigned char *data = NULL;
 		int len = nl_recv(n->sock, &from, &data, NULL);
 		if (len <= 0)
-			return failed(n, len == -NLE_NOMEM ? ENOBUFS : errno ? errno : EAGAIN, 0, NULL, why);
+			return failed(n, len == -NLE_NOMEM ? ENOBUFS : errno ? errno : EAGAIN, n->first_seq, NULL, why);
 		for (struct nlmsghdr *h = (struct nlmsghdr *)data; nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
 			if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_seq - n->first_seq > last - n->first_seq)
 				continue;
@@ -164,6 +166,17 @@ static void drain(struct nft *n)
 		;
 }
 
+static int say(struct nft *n, uint32_t last, struct reason *why)
+{
+	errno = 0;
+	if (nl_sendto(n->sock, n->batch.data, n->batch.len) < 0)
+		return failed(n, errno ? errno : EIO, n->first_seq, NULL, why);
+	int r = await(n, last, why);
+	if (r < 0)
+		drain(n);
+	return r;
+}
+
 int nft_commit(struct nft *n, struct reason *why)
 {
 	assert(!n->msg && n->depth == 0);
@@ -174,18 +187,16 @@ int nft_commit(struct nft *n, struct reason *why)
 	if (n->batch.failed || n->error)
 		return failed(n, n->error ? -n->error : ENOMEM, last, NULL, why);
 	if (n->batch.len > n->max)
-		return failed(n, EMSGSIZE, last, NULL, why);
+		return failed(n, EMSGSIZE, n->first_seq, NULL, why);
 	/* Only the last real message asks for an answer: the batch is all or nothing. */
 	struct nlmsghdr *h = (struct nlmsghdr *)n->batch.data;
 	for (uint32_t i = 0; i < n->n_labels; i++)
 		h = (struct nlmsghdr *)((char *)h + NLMSG_ALIGN(h->nlmsg_len));
 	h->nlmsg_flags |= NLM_F_ACK;
-	errno = 0;
-	if (nl_sendto(n->sock, n->batch.data, n->batch.len) < 0)
-		return failed(n, errno ? errno : EIO, 0, NULL, why);
-	int r = await(n, last, why);
-	if (r < 0)
-		drain(n);
+	/* The ruleset moved under the kernel's hands: nothing of ours was applied, and all of it may be said again. */
+	int r = -ERESTART;
+	for (int i = 0; i < COMMIT_TRIES && r == -ERESTART; i++)
+		r = say(n, last, why);
 	/* A bulk list leaves megabytes behind that the next request does not need. */
 	if (n->batch.cap > (size_t)1 << 20)
 		buf_free(&n->batch);

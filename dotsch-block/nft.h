@@ -94,7 +94,8 @@ typedef void nft_counter_fn(void *arg, const char *name, uint64_t packets, uint6
 int nft_dump_counters(struct nft *n, nft_counter_fn *fn, void *arg, struct reason *why);
 typedef void nft_chain_fn(void *arg, const char *name, uint32_t rules, const char *comment, bool base);
 int nft_dump_chains(struct nft *n, nft_chain_fn *fn, void *arg, struct reason *why);
-typedef void nft_set_fn(void *arg, const char *name);
+/* count: of its elements, intervals counted once; -1 where the kernel does not tell (before 6.16). */
+typedef void nft_set_fn(void *arg, const char *name, int64_t count);
 int nft_dump_sets(struct nft *n, nft_set_fn *fn, void *arg, struct reason *why);
 /* left_ms: until it expires, 0 = no timeout. end: the key behind an interval. */
 typedef void nft_elem_fn(void *arg, const uint8_t *key, unsigned len, bool end, uint64_t left_ms);

@@ -9,6 +9,8 @@
 #include "nft_private.h"
 
 #define DUMP_RETRIES 20
+/* linux/nf_tables.h of newer kernels. */
+#define SET_ATTR_COUNT 20
 
 /* One request and its answers. fn is called per message of the wanted type. */
 typedef void reply_fn(void *arg, struct nlattr **tb);
@@ -245,13 +247,13 @@ static void set_reply(void *arg, struct nlattr **tb)
 {
 	struct sets *s = arg;
 	if (tb[NFTA_SET_NAME] && tb[NFTA_SET_TABLE] && !strcmp(nla_get_string(tb[NFTA_SET_TABLE]), s->table))
-		s->fn(s->arg, nla_get_string(tb[NFTA_SET_NAME]));
+		s->fn(s->arg, nla_get_string(tb[NFTA_SET_NAME]), tb[SET_ATTR_COUNT] ? (int64_t)get_be32(tb[SET_ATTR_COUNT]) : -1);
 }
 
 int nft_dump_sets(struct nft *n, nft_set_fn *fn, void *arg, struct reason *why)
 {
 	struct sets s = { fn, arg, n->table };
-	struct request r = { .type = NFT_MSG_GETSET, .flags = NLM_F_DUMP, .answer = NFT_MSG_NEWSET, .family = NFPROTO_INET, .max = NFTA_SET_MAX,
+	struct request r = { .type = NFT_MSG_GETSET, .flags = NLM_F_DUMP, .answer = NFT_MSG_NEWSET, .family = NFPROTO_INET, .max = SET_ATTR_COUNT,
 		.attr = { NFTA_SET_TABLE }, .text = { n->table } };
 	return ask(n, &r, set_reply, &s, why);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/conf.h"
+#include "request.h"
 
 /* One section of the file: what it is about, and what happens then. */
 struct rule {
@@ -39,12 +40,6 @@ static const struct conf_key keys[] = {
 	{ .name = NULL },
 };
 
-static int parse_mac(const char *text, uint8_t mac[6])
-{
-	char rest;
-	return strlen(text) == 17 && sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &rest) == 6 ? 0 : -1;
-}
-
 static int read_title(const char *kind, const char *title, struct rule *r, struct reason *why)
 {
 	if (!strcmp(kind, "provider")) {
@@ -58,7 +53,7 @@ static int read_title(const char *kind, const char *title, struct rule *r, struc
 	if (r->kind == RULE_TARGET)
 		return reason_set(why, 0, "target", "", "\"%s\" is not an address or prefix such as 203.0.113.0/24", title);
 	r->kind = RULE_DEVICE;
-	return parse_mac(title, r->mac) == 0 ? 0 : reason_set(why, 0, "host", "", "\"%s\" is neither an address, a prefix nor a MAC address", title);
+	return mac_parse(title, r->mac) == 0 ? 0 : reason_set(why, 0, "host", "", "\"%s\" is neither an address, a prefix nor a MAC address", title);
 }
 
 static int read_rules(struct policy *p, const struct conf_section *top, const char *kind, struct reason *why)

@@ -33,6 +33,17 @@ static unsigned kinds_of(const struct dispatch *d)
 	return kinds;
 }
 
+static uint32_t lookup_rules(const struct dispatch *d)
+{
+	unsigned kinds = kinds_of(d);
+	return (kinds & 1) + (kinds >> 1 & 1);
+}
+
+static void chain_name(enum hook hook, uint32_t run, char out[NFT_NAME_MAX - 12])
+{
+	snprintf(out, NFT_NAME_MAX - 12, "%.11s_%" PRIu32, hook_name(hook), run % 1000000);
+}
+
 static char *map_name(const char *base, enum kind kind, char out[NFT_NAME_MAX])
 {
 	snprintf(out, NFT_NAME_MAX, "%s_%s", base, kind == KIND_HOSTS ? "hosts" : "nets");
@@ -187,7 +198,7 @@ void route_hook(struct nft *n, enum hook hook, uint32_t run, const struct dispat
 {
 	bool was = before[0].n_segments || before[1].n_segments, is = after[0].n_segments || after[1].n_segments;
 	char chain[NFT_NAME_MAX - 12], base[2][NFT_NAME_MAX];
-	snprintf(chain, sizeof chain, "%.11s_%" PRIu32, hook_name(hook), run % 1000000);
+	chain_name(hook, run, chain);
 	for (int f = 0; f < 2; f++) {
 		snprintf(base[f], sizeof base[f], "%s_ip%u", chain, f ? 6u : 4u);
 		fan_in(n, base[f], &before[f], &after[f]);
@@ -206,15 +217,41 @@ void route_hook(struct nft *n, enum hook hook, uint32_t run, const struct dispat
 		fan_out(n, base[f], &before[f], &after[f]);
 }
 
-static size_t junction_chains(const struct dispatch *d)
+/* Chains and maps, and the references of maps and jumps to chains. */
+static void holds(const char *base, const struct dispatch *d, route_fn *fn, void *arg)
 {
-	size_t n = d->n_junctions;
-	for (size_t i = 0; i < d->n_junctions; i++)
-		n += d->junction[i].by_source ? junction_chains(d->junction[i].by_source) : 0;
-	return n;
+	uint32_t elements[KINDS] = { 0, 0 };
+	unsigned kinds = kinds_of(d);
+	char name[NFT_NAME_MAX];
+	for (size_t i = 0; i < d->n_segments; i++) {
+		const struct segment *g = &d->segment[i];
+		uint8_t next[16];
+		elements[kind_of(g)] += kind_of(g) == KIND_HOSTS || behind(g, d->family == 6 ? 16 : 4, next) ? 2 : 1;
+		fn(arg, leaf_name(&g->leaf, name), false, 1);
+	}
+	for (int kind = 0; kind < KINDS; kind++)
+		if (kinds & 1u << kind)
+			fn(arg, map_name(base, (enum kind)kind, name), true, elements[kind] / 2);
+	for (size_t i = 0; i < d->n_junctions; i++) {
+		const struct junction *j = &d->junction[i];
+		char chain[NFT_NAME_MAX];
+		leaf_name(&(struct leaf){ true, j->id }, chain);
+		fn(arg, chain, false, 1 + (uint32_t)j->n + (j->by_source ? lookup_rules(j->by_source) : 0));
+		for (size_t k = 0; k < j->n; k++)
+			fn(arg, unit_name(j->unit[k], "", name), false, 1);
+		if (j->by_source)
+			holds(chain, j->by_source, fn, arg);
+	}
 }
 
-size_t route_chains(const struct dispatch d[2])
+void route_holds(enum hook hook, uint32_t run, const struct dispatch d[2], route_fn *fn, void *arg)
 {
-	return (d[0].n_segments || d[1].n_segments) + junction_chains(&d[0]) + junction_chains(&d[1]);
+	char chain[NFT_NAME_MAX - 12], base[NFT_NAME_MAX];
+	chain_name(hook, run, chain);
+	if (d[0].n_segments || d[1].n_segments)
+		fn(arg, chain, false, 1 + lookup_rules(&d[0]) + lookup_rules(&d[1]));
+	for (int f = 0; f < 2; f++) {
+		snprintf(base, sizeof base, "%s_ip%u", chain, f ? 6u : 4u);
+		holds(base, &d[f], fn, arg);
+	}
 }

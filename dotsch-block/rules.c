@@ -204,9 +204,10 @@ static void add_rule(struct nft *n, uint32_t id, const struct plan *p, const str
 }
 
 /* What a quarantined device may still do: get an address, resolve names, and reach what the policy allows. */
+static const struct { uint8_t protocol; uint16_t port; } services[] = { { 17, 53 }, { 6, 53 }, { 17, 67 }, { 17, 547 } };
+
 static void add_exceptions(struct nft *n, uint32_t id, const struct plan *p)
 {
-	static const struct { uint8_t protocol; uint16_t port; } services[] = { { 17, 53 }, { 6, 53 }, { 17, 67 }, { 17, 547 } };
 	char name[NFT_NAME_MAX], set[NFT_NAME_MAX];
 	unit_name(id, "", name);
 	for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
@@ -246,9 +247,14 @@ static bool uses(const struct plan *p, int family, bool mac)
 	return false;
 }
 
-static bool family_in_use(const struct plan *p, int f)
+bool rules_have_gate(const struct plan *p, int family)
 {
-	return uses(p, f, false) || uses(p, f, true);
+	return uses(p, family, false) || uses(p, family, true);
+}
+
+bool rules_have_sources(const struct plan *p, int family)
+{
+	return uses(p, family, false) && !p->any_source;
 }
 
 void rules_add(struct nft *n, uint32_t id, const struct plan *p, const struct mark *mark, const char *comment, uint64_t timeout_ms, uint64_t packets, uint64_t bytes)
@@ -259,10 +265,10 @@ void rules_add(struct nft *n, uint32_t id, const struct plan *p, const struct ma
 	struct range_list types = sets_types(&p->types, v, 256);
 	nft_add_counter(n, unit_name(id, "", name), packets, bytes, userdata, mark_write(mark, comment, userdata, sizeof userdata));
 	for (int f = 0; f < 2; f++) {
-		if (!family_in_use(p, f))
+		if (!rules_have_gate(p, f))
 			continue;
 		sets_add_prefixes(n, id, gate_suffix[f], f, &p->target[f], true, timeout_ms);
-		if (uses(p, f, false) && !p->any_source && !rules_bulky(p, f))
+		if (rules_have_sources(p, f) && !rules_bulky(p, f))
 			rules_add_sources(n, id, p, f, true, 0, p->source[f].n);
 	}
 	if (uses(p, -1, true))
@@ -279,10 +285,70 @@ void rules_add(struct nft *n, uint32_t id, const struct plan *p, const struct ma
 		add_rule(n, id, p, &p->rule[i]);
 }
 
-static void del_set(struct nft *n, uint32_t id, const char *suffix)
+/* How many elements the kernel counts in a set of so many intervals: one each, but that an open end has no element of its own. */
+static uint32_t counted_prefixes(const struct prefix_list *l)
+{
+	uint8_t next[16];
+	return prefixes_all_hosts(l) || prefix_behind(&l->v[l->n - 1], next) ? (uint32_t)l->n : (uint32_t)(2 * l->n - 1) / 2;
+}
+
+static uint32_t counted_ranges(const struct range_list *l, uint16_t last)
+{
+	return l->v[l->n - 1].upper < last ? (uint32_t)l->n : (uint32_t)(2 * l->n - 1) / 2;
+}
+
+static void one_set(uint32_t id, const char *suffix, uint32_t elements, rules_fn *fn, void *arg)
 {
 	char name[NFT_NAME_MAX];
-	nft_del_set(n, unit_name(id, suffix, name));
+	fn(arg, unit_name(id, suffix, name), elements);
+}
+
+void rules_sets(uint32_t id, const struct plan *p, rules_fn *fn, void *arg)
+{
+	for (int f = 0; f < 2; f++) {
+		struct prefix_list l = { 0 };
+		if (rules_have_gate(p, f))
+			one_set(id, gate_suffix[f], counted_prefixes(&p->target[f]), fn, arg);
+		if (rules_have_sources(p, f))
+			one_set(id, source_suffix[f], p->source[f].n ? counted_prefixes(&p->source[f]) : 0, fn, arg);
+		if (p->action.verb == VERB_QUARANTINE && sets_of_family(&p->allowed, f, &l)) {
+			prefixes_merge(&l);
+			one_set(id, allowed_suffix[f], counted_prefixes(&l), fn, arg);
+		}
+		prefix_list_free(&l);
+	}
+	if (uses(p, -1, true))
+		one_set(id, "_mac", (uint32_t)p->n_mac, fn, arg);
+	if (p->ported.n > 1)
+		one_set(id, "_pp", (uint32_t)p->ported.n, fn, arg);
+	if (p->plain.n > 1)
+		one_set(id, "_pl", (uint32_t)p->plain.n, fn, arg);
+	if (p->source_port.n > 1)
+		one_set(id, "_sp", counted_ranges(&p->source_port, UINT16_MAX), fn, arg);
+	if (p->target_port.n > 1)
+		one_set(id, "_dp", counted_ranges(&p->target_port, UINT16_MAX), fn, arg);
+	if (p->types.n > 1)
+		one_set(id, "_it", counted_ranges(&p->types, UINT8_MAX), fn, arg);
+}
+
+uint32_t rules_count(const struct plan *p)
+{
+	uint32_t n = (uint32_t)p->n_rules;
+	for (size_t i = 0; p->action.verb == VERB_REJECT && i < p->n_rules; i++)
+		n += may_be_tcp(p, &p->rule[i]);
+	for (int f = 0; p->action.verb == VERB_QUARANTINE && f < 2; f++) {
+		bool some = false;
+		for (size_t i = 0; i < p->allowed.n; i++)
+			some |= (p->allowed.v[i].family == 6) == f;
+		n += some;
+	}
+	return n + (p->action.verb == VERB_QUARANTINE ? sizeof services / sizeof *services : 0);
+}
+
+static void delete_set(void *arg, const char *name, uint32_t elements)
+{
+	(void)elements;
+	nft_del_set(arg, name);
 }
 
 void rules_delete(struct nft *n, uint32_t id, const struct plan *p)
@@ -291,111 +357,6 @@ void rules_delete(struct nft *n, uint32_t id, const struct plan *p)
 	unit_name(id, "", name);
 	nft_flush_chain(n, name);
 	nft_del_chain(n, name);
-	for (int f = 0; f < 2; f++) {
-		struct prefix_list l = { 0 };
-		if (family_in_use(p, f))
-			del_set(n, id, gate_suffix[f]);
-		if (uses(p, f, false) && !p->any_source)
-			del_set(n, id, source_suffix[f]);
-		if (p->action.verb == VERB_QUARANTINE && sets_of_family(&p->allowed, f, &l))
-			del_set(n, id, allowed_suffix[f]);
-		prefix_list_free(&l);
-	}
-	if (uses(p, -1, true))
-		del_set(n, id, "_mac");
-	if (p->ported.n > 1)
-		del_set(n, id, "_pp");
-	if (p->plain.n > 1)
-		del_set(n, id, "_pl");
-	if (p->source_port.n > 1)
-		del_set(n, id, "_sp");
-	if (p->target_port.n > 1)
-		del_set(n, id, "_dp");
-	if (p->types.n > 1)
-		del_set(n, id, "_it");
+	rules_sets(id, p, delete_set, n);
 	nft_del_counter(n, name);
-}
-
-void rules_renew(struct nft *n, uint32_t id, const struct plan *p, uint64_t timeout_ms)
-{
-	char name[NFT_NAME_MAX];
-	for (int f = 0; f < 2; f++) {
-		if (!family_in_use(p, f))
-			continue;
-		const struct prefix_list *l = &p->target[f];
-		bool interval = !prefixes_all_hosts(l);
-		unit_name(id, gate_suffix[f], name);
-		/* Deleting what has run out would fail the batch, and adding what is there keeps its old timeout on some kernels. */
-		sets_elems(n, name, true, l->v, l->n, interval, timeout_ms);
-		sets_elems(n, name, false, l->v, l->n, interval, 0);
-		sets_elems(n, name, true, l->v, l->n, interval, timeout_ms);
-	}
-}
-
-/* How many entries two long lists begin with alike; compared by blocks, since nearly all of them are. */
-static size_t alike(const struct prefix_list *a, const struct prefix_list *b)
-{
-	enum { BLOCK = 512 };
-	size_t least = a->n < b->n ? a->n : b->n, i = 0;
-	while (i + BLOCK <= least && !memcmp(&a->v[i], &b->v[i], BLOCK * sizeof *a->v))
-		i += BLOCK;
-	while (i < least && !memcmp(&a->v[i], &b->v[i], sizeof *a->v))
-		i++;
-	return i;
-}
-
-static size_t alike_at_the_end(const struct prefix_list *a, const struct prefix_list *b, size_t most)
-{
-	enum { BLOCK = 512 };
-	size_t i = 0;
-	while (i + BLOCK <= most && !memcmp(&a->v[a->n - i - BLOCK], &b->v[b->n - i - BLOCK], BLOCK * sizeof *a->v))
-		i += BLOCK;
-	while (i < most && !memcmp(&a->v[a->n - i - 1], &b->v[b->n - i - 1], sizeof *a->v))
-		i++;
-	return i;
-}
-
-/* Elements of a that b lacks; both are sorted, and begin and end alike but for the middle. */
-static void difference(struct nft *n, const char *set, bool add, const struct prefix_list *a, const struct prefix_list *b, size_t head, size_t tail)
-{
-	nft_elems_begin(n, set, add);
-	for (size_t i = head, k = head; i + tail < a->n; i++) {
-		while (k < b->n && prefix_compare(&b->v[k], &a->v[i]) < 0)
-			k++;
-		if (k == b->n || !prefix_equal(&b->v[k], &a->v[i]))
-			nft_elem(n, a->v[i].addr, a->v[i].family == 4 ? 4 : 16, 0, NULL);
-	}
-	nft_elems_end(n);
-}
-
-bool rules_change_sources(struct nft *n, uint32_t id, const struct plan *from, const struct plan *to)
-{
-	char name[NFT_NAME_MAX];
-	for (int f = 0; f < 2; f++) {
-		const struct prefix_list *a = &from->source[f], *b = &to->source[f];
-		if (!a->n != !b->n || !from->single[f] || !to->single[f] || (rules_bulky(from, f) && b->n > a->n + a->n / 4))
-			return false;
-	}
-	for (int f = 0; f < 2; f++) {
-		if (!uses(from, f, false))
-			continue;
-		unit_name(id, source_suffix[f], name);
-		const struct prefix_list *a = &from->source[f], *b = &to->source[f];
-		size_t head = alike(a, b), tail = alike_at_the_end(a, b, (a->n < b->n ? a->n : b->n) - head);
-		difference(n, name, false, a, b, head, tail);
-		difference(n, name, true, b, a, head, tail);
-	}
-	return true;
-}
-
-void rules_source(struct nft *n, uint32_t id, const struct prefix *source, bool add)
-{
-	char name[NFT_NAME_MAX];
-	unit_name(id, source_suffix[source->family == 6], name);
-	sets_elems(n, name, add, source, 1, false, 0);
-}
-
-bool rules_have_sources(const struct plan *p, int family)
-{
-	return uses(p, family, false) && !p->any_source;
 }

@@ -27,12 +27,18 @@ bool rules_bulky(const struct plan *p, int family);          /* its sources go i
 void rules_add_sources(struct nft *n, uint32_t id, const struct plan *p, int family, bool set, size_t from, size_t count);
 void rules_add(struct nft *n, uint32_t id, const struct plan *p, const struct mark *mark, const char *comment, uint64_t timeout_ms, uint64_t packets, uint64_t bytes);
 void rules_delete(struct nft *n, uint32_t id, const struct plan *p);
+/* What rules_add makes: each set with the number of its elements as the kernel counts them, and how many rules the chain has. */
+typedef void rules_fn(void *arg, const char *name, uint32_t elements);
+void rules_sets(uint32_t id, const struct plan *p, rules_fn *fn, void *arg);
+uint32_t rules_count(const struct plan *p);
 /* Gives the gates another timeout, whether they have run out or not. */
 void rules_renew(struct nft *n, uint32_t id, const struct plan *p, uint64_t timeout_ms);
 /* The same chain with another list of sources: what to is more, is added; what it lacks, deleted. False when the kinds of sets differ, and nothing was added. */
 bool rules_change_sources(struct nft *n, uint32_t id, const struct plan *from, const struct plan *to);
 /* One single address more or less. */
 void rules_source(struct nft *n, uint32_t id, const struct prefix *source, bool add);
-bool rules_have_sources(const struct plan *p, int family);   /* there is a set of them */
+/* There are such sets. */
+bool rules_have_gate(const struct plan *p, int family);
+bool rules_have_sources(const struct plan *p, int family);
 
 #endif

@@ -58,8 +58,10 @@ void status_send(struct block *b, struct entry *e)
 	char action[48];
 	json_t *line = new_line(e);
 	json_put_string(line, "status", e->refused ? "refused" : dots_status_label(e->status));
-	if (!e->unit) {
+	if (!e->unit)
 		json_put(line, "enforced", json_false());
+	/* With a rule and a reason, it is the rule of before. */
+	if (!e->unit || e->exceeded) {
 		json_put_string(line, "cause", e->cause);
 		json_put_string(line, "reason", e->why);
 	} else if (e->unit->plan.action.verb != VERB_DROP) {
@@ -90,6 +92,8 @@ void status_expired(struct block *b, struct entry *e)
 /* The status that the facts make it. */
 static enum dots_status judged(const struct block *b, const struct entry *e)
 {
+	if (e->exceeded)
+		return STATUS_EXCEEDED;
 	if (e->tuple || !e->stops)
 		return STATUS_IN_PROGRESS;
 	if (e->matched && loop_now(b->loop) - e->last_hit >= b->o->stopped_after * 1000)

@@ -35,7 +35,7 @@ static void names_free(struct names *l)
 	*l = (struct names){ 0 };
 }
 
-static void forget_leftovers(struct kernel *k)
+void kernel_forget_leftovers(struct kernel *k)
 {
 	names_free(&k->old_chains);
 	names_free(&k->old_sets);
@@ -67,9 +67,10 @@ static void old_chain(void *arg, const char *name, uint32_t rules, const char *c
 	name_add(&k->old_chains, name);
 }
 
-static void old_set(void *arg, const char *name)
+static void old_set(void *arg, const char *name, int64_t count)
 {
 	struct kernel *k = arg;
+	(void)count;
 	note_ids(k, name);
 	name_add(&k->old_sets, name);
 }
@@ -102,6 +103,8 @@ static int look_around(struct kernel *k, struct reason *why)
 	if (e == 0)
 		e = nft_dump_counters(k->nft, old_counter, k, why);
 	k->run++;
+	k->old_unit = k->last_unit;
+	k->old_junction = k->last_junction;
 	return e;
 }
 
@@ -114,6 +117,17 @@ static int add_table(struct kernel *k, bool delete_first, uint32_t flags, struct
 	return nft_commit(k->nft, why);
 }
 
+int kernel_claimed(struct kernel *k, struct reason *why)
+{
+	struct nft_table_info info;
+	int e = nft_get_table(k->nft, &info, why);
+	if (e == 0) {
+		k->handle = info.handle;
+		e = nft_get_generation(k->nft, &k->generation, why);
+	}
+	return e;
+}
+
 /* With the owner flags if the kernel and the table take them, else without. */
 static int claim(struct kernel *k, bool delete_first, struct reason *why)
 {
@@ -122,21 +136,14 @@ static int claim(struct kernel *k, bool delete_first, struct reason *why)
 		k->flags = 0;
 		e = add_table(k, delete_first, 0, why);
 	}
-	struct nft_table_info info;
-	if (e == 0)
-		e = nft_get_table(k->nft, &info, why);
-	if (e == 0) {
-		k->handle = info.handle;
-		e = nft_get_generation(k->nft, &k->generation, why);
-	}
-	return e;
+	return e == 0 ? kernel_claimed(k, why) : e;
 }
 
 int kernel_new_table(struct kernel *k, struct reason *why)
 {
 	struct nft_table_info info;
 	int e = nft_get_table(k->nft, &info, why);
-	forget_leftovers(k);
+	kernel_forget_leftovers(k);
 	return e == 0 || e == -ENOENT ? claim(k, e == 0, why) : e;
 }
 
@@ -183,7 +190,7 @@ void kernel_close(struct kernel *k)
 	for (int h = 0; h < HOOKS; h++)
 		for (int f = 0; f < 2; f++)
 			dispatch_free(&k->dispatch[h][f]);
-	forget_leftovers(k);
+	kernel_forget_leftovers(k);
 	free(k->unit);
 	nft_close(k->nft);
 	free(k);
@@ -281,30 +288,6 @@ int kernel_drop_leftovers(struct kernel *k, struct reason *why)
 		nft_del_counter(k->nft, k->old_counters.v[i]);
 	int e = kernel_commit(k, why);
 	if (e == 0)
-		forget_leftovers(k);
+		kernel_forget_leftovers(k);
 	return e;
-}
-
-struct census { struct kernel *k; size_t chains; bool bare; };
-
-static void count_chain(void *arg, const char *name, uint32_t rules, const char *comment, bool base)
-{
-	struct census *c = arg;
-	(void)name, (void)comment;
-	c->chains++;
-	/* A base chain has a look-up; a mitigation's own has a rule and is led to. */
-	if (rules < (base ? 1 : *name == 'm' ? 2 : 0))
-		c->bare = true;
-}
-
-bool kernel_intact(struct kernel *k)
-{
-	struct nft_table_info info;
-	struct census c = { .k = k };
-	size_t want = k->n_units;
-	if (nft_get_table(k->nft, &info, NULL) < 0 || info.handle != k->handle || nft_dump_chains(k->nft, count_chain, &c, NULL) < 0)
-		return false;
-	for (int h = 0; h < HOOKS; h++)
-		want += route_chains(k->dispatch[h]);
-	return !c.bare && c.chains >= want;
 }

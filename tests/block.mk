@@ -1,11 +1,23 @@
 # Tests of block.
-BLOCK_TESTS = tests/unit/test_block_dispatch tests/unit/test_block_plan
+BLOCK_TESTS = tests/unit/test_block_dispatch tests/unit/test_block_faults tests/unit/test_block_plan
 BLOCK_TEST_CFLAGS = $(UNIT_CFLAGS) -I$(top_srcdir)/dotsch-block
 check_PROGRAMS += $(BLOCK_TESTS)
 TESTS += $(BLOCK_TESTS)
 tests_unit_test_block_dispatch_SOURCES = tests/unit/test_block_dispatch.c
 tests_unit_test_block_dispatch_CFLAGS = $(BLOCK_TEST_CFLAGS)
 tests_unit_test_block_dispatch_LDADD = $(BLOCK_LIBS) $(CMOCKA_LIBS)
+# Between the program and libnl: transactions that fail, and a clock that jumps.
+BLOCK_SEAM = tests/system/block_seam.c tests/system/block_seam.h
+BLOCK_WRAP = $(AM_LDFLAGS) -Wl,--wrap=nl_sendto,--wrap=nl_recv,--wrap=clock_gettime
+tests_unit_test_block_faults_SOURCES = tests/unit/test_block_faults.c $(BLOCK_SEAM)
+tests_unit_test_block_faults_CFLAGS = $(BLOCK_TEST_CFLAGS) $(LIBNL_CFLAGS)
+tests_unit_test_block_faults_LDFLAGS = $(BLOCK_WRAP)
+tests_unit_test_block_faults_LDADD = $(BLOCK_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/system/block-seam
+tests_system_block_seam_SOURCES = dotsch-block/main.c $(BLOCK_SEAM)
+tests_system_block_seam_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(LIBNL_CFLAGS) -I$(top_srcdir)/dotsch-block
+tests_system_block_seam_LDFLAGS = $(BLOCK_WRAP)
+tests_system_block_seam_LDADD = $(BLOCK_LIBS)
 tests_unit_test_block_plan_SOURCES = tests/unit/test_block_plan.c
 tests_unit_test_block_plan_CFLAGS = $(BLOCK_TEST_CFLAGS)
 tests_unit_test_block_plan_LDADD = $(BLOCK_LIBS) $(CMOCKA_LIBS)
@@ -19,8 +31,8 @@ check_PROGRAMS += tests/system/block-flows
 tests_system_block_flows_SOURCES = tests/system/block_flows.c
 tests_system_block_flows_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) -I$(top_srcdir)/dotsch-block
 tests_system_block_flows_LDADD = $(BLOCK_LIBS)
-BLOCK_SYSTEM_TESTS = tests/system/block-actions.sh tests/system/block-fields.sh tests/system/block-kill.sh tests/system/block-life.sh \
-	tests/system/block-nat.sh tests/system/block-random.sh tests/system/block-random-many.sh tests/system/block-tools.sh
+BLOCK_SYSTEM_TESTS = tests/system/block-actions.sh tests/system/block-faults.sh tests/system/block-fields.sh tests/system/block-kill.sh tests/system/block-life.sh \
+	tests/system/block-nat.sh tests/system/block-repair.sh tests/system/block-random.sh tests/system/block-random-many.sh tests/system/block-tools.sh
 TESTS += $(BLOCK_SYSTEM_TESTS)
 EXTRA_DIST += tests/system/block-lab.sh $(BLOCK_SYSTEM_TESTS)
 

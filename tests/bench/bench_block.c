@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* bench_block - what it costs to put mitigations into the kernel, beside nft(8) doing the same: block.insert100k, block.addone, block.withdraw100k, block.latency.
+/* bench_block - what it costs to put mitigations into the kernel, beside nft(8) doing the same: block.insert100k, block.addone, block.withdraw100k, block.latency;
+ * and to see after a change by another program that all is as it was: block.verify1000.
  *
  * Alone it makes a network namespace and runs these. For bench_block.sh:
  *   bench_block install MITIGATIONS SOURCES   into the table "dotsch" of this namespace: each mitigation with a target and sources of its own, the first with SOURCES
@@ -117,8 +118,12 @@ static double nft(const char *path)
 	pid_t pid;
 	int status;
 	double t = now_ms();
-	if (posix_spawnp(&pid, "nft", NULL, NULL, argv, environ) || waitpid(pid, &status, 0) < 0 || status)
+	posix_spawn_file_actions_t quiet;
+	posix_spawn_file_actions_init(&quiet);
+	posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	if (posix_spawnp(&pid, "nft", &quiet, NULL, argv, environ) || waitpid(pid, &status, 0) < 0 || status)
 		die("nft");
+	posix_spawn_file_actions_destroy(&quiet);
 	return now_ms() - t;
 }
 
@@ -191,6 +196,41 @@ static void many(void)
 	figure("insert100k", quantile(in, ROUNDS, 0.5), "ms", "nft -f of the same", quantile(peer, ROUNDS, 0.5), "");
 	figure("addone", quantile(one, ONES, 0.5), "ms", "nft add element", quantile(peer_one, 5, 0.5), "");
 	figure("withdraw100k", quantile(out, ROUNDS, 0.5), "ms", "nft delete table", quantile(peer_out, ROUNDS, 0.5), "");
+}
+
+/* What it costs to see that another program's change was none of our table: 1,000 mitigations, and a transaction elsewhere each time. */
+static void verify(void)
+{
+	enum { UNITS = 1000, ROUNDS = 20 };
+	static struct unit *u[UNITS];
+	double took[ROUNDS], peer[5];
+	struct reason why;
+	struct kernel *k = opened("bench");
+	struct nft *other = nft_open("other", &why);
+	for (uint32_t i = 0; i < UNITS; i++)
+		must(kernel_install(k, u[i] = unit(0x7100 + i, i, 1), NULL, 0, &why), &why);
+	for (int i = 0; other && i < ROUNDS; i++) {
+		char chain[NFT_NAME_MAX];
+		snprintf(chain, sizeof chain, "c%d", i);
+		nft_begin(other);
+		nft_add_table(other, 0, "");
+		nft_add_chain(other, chain, NULL);
+		must(nft_commit(other, &why), &why);
+		double t = now_ms();
+		if (kernel_watch(k, 0, &why) != 0)
+			die("verify");
+		took[i] = now_ms() - t;
+	}
+	FILE *f = commands();
+	fprintf(f, "list table inet bench\n");
+	fclose(f);
+	for (int i = 0; i < 5; i++)
+		peer[i] = nft(path);
+	nft_close(other);
+	kernel_close(k);
+	for (int i = 0; i < UNITS; i++)
+		unit_free(u[i]);
+	figure("verify1000", quantile(took, ROUNDS, 0.5), "ms", "nft list table", quantile(peer, 5, 0.5), "");
 }
 
 struct child { pid_t pid; FILE *to, *from; };
@@ -371,6 +411,7 @@ int main(int argc, char **argv)
 		die(path);
 	close(fd);
 	many();
+	verify();
 	program();
 	unlink(path);
 	return cli_finish(EXIT_DONE);

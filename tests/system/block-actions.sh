@@ -123,7 +123,19 @@ for hook in prerouting ingress; do
 	expect drop "$it fragment=first" "$hook, first fragment"
 	request 2 '"target-prefix":["192.0.2.0/24"],"ietf-dots-call-home:source-prefix":["198.51.100.7/32"],"lifetime":600'
 	like "$(last 2)" '"status":"refused".*192.0.2.100 is an address of this machine' "$hook: never what comes to the router itself"
+	request 4 '"target-prefix":["203.0.113.96/29"],"ietf-dots-call-home:source-prefix":["198.51.100.7/32"],"lifetime":600'
+	expect drop 'udp 198.51.100.7 203.0.113.97 1 1' "$hook: a target"
 	at router ip address add 203.0.113.99/32 dev lo
+	if [ $hook = ingress ]; then
+		spared() { last 4 | grep -q '"status":"refused","enforced":false,"cause":"never-block","reason":"203.0.113.99 is an address of this machine"'; }
+		wait_for 5 spared
+		ok $? "$hook: that covers an address which the router got later is let go, and the status says why"
+		expect pass 'udp 198.51.100.7 203.0.113.97 1 1' "$hook: let go"
+	else
+		before=$(counted 4)
+		fate 'udp 198.51.100.7 203.0.113.99 1 1' >/dev/null
+		is "$(counted 4)" "$before" "$hook: what comes to an address which the router got later is not counted, and so not dropped"
+	fi
 	own() { request 3 '"target-prefix":["203.0.113.96/29"],"ietf-dots-call-home:source-prefix":["198.51.100.7/32"],"lifetime":600'; last 3 | grep -q 'refused'; }
 	wait_for 5 own
 	ok $? "$hook: nor to an address it got later"
