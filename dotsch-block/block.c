@@ -16,7 +16,6 @@
 #include "base/limits.h"
 #include "base/line.h"
 #include "base/log.h"
-#include "base/priv.h"
 #include "probe.h"
 #include "role.h"
 #include "sandbox.h"
@@ -230,11 +229,13 @@ int block_run(const struct options *o)
 		log_error("cannot start: %s", strerror(errno));
 	} else if (start(&b, &why) < 0) {
 		log_error("%s", why.text);
-	} else if (begin(&b) < 0) {
-		log_error("cannot start: %s", strerror(errno));
 	} else {
-		priv_notify("READY=1");
-		status = loop_run(b.loop);
+		service_open(&b.service, b.loop);
+		if (begin(&b) < 0)
+			log_error("cannot start: %s", strerror(errno));
+		else
+			status = service_run(&b.service);
+		service_close(&b.service);
 	}
 	finish(&b);
 	close(name);

@@ -5,6 +5,7 @@
 
 #include "apply.h"
 #include "base/line.h"
+#include "base/service.h"
 #include "dots/envelope.h"
 #include "flows.h"
 #include "links.h"
@@ -16,6 +17,7 @@
 struct block {
 	const struct options *o;
 	struct loop *loop;
+	struct service service;
 	struct line_in *in;
 	struct line_out *out;
 	struct kernel *kernel;

@@ -10,6 +10,7 @@
 #include "base/cli.h"
 #include "base/log.h"
 #include "base/priv.h"
+#include "base/service.h"
 #include "base/when.h"
 #include "control.h"
 #include "decode.h"
@@ -69,6 +70,7 @@ static int trouble(const struct reason *why)
 /* One agent with its consoles. */
 struct run {
 	struct agent agent;
+	struct service service;
 	struct terminal *terminal;
 	struct pipe_console *pipe;
 	struct control *control;
@@ -113,12 +115,9 @@ static int serve(struct run *r, const struct options *o, char *command)
 			log_error("if that is a dotsch-client with a control socket, attach to it: dotsch-client -s SOCKET");
 		return EXIT_TROUBLE;
 	}
-	priv_notify("READY=1");
 	if (r->pipe)
 		pipe_start(r->pipe);
-	int status = loop_run(r->agent.loop);
-	priv_notify("STOPPING=1");
-	return status;
+	return service_run(&r->service);
 }
 
 static int run_agent(const struct options *o, char *command)
@@ -129,6 +128,7 @@ static int run_agent(const struct options *o, char *command)
 	int status;
 	if (!loop)
 		return EXIT_TROUBLE;
+	service_open(&r.service, loop);
 	if (agent_open(&r.agent, loop, o->config, o->check, &why) < 0) {
 		status = trouble(&why);
 	} else if (o->check) {
@@ -143,6 +143,7 @@ static int run_agent(const struct options *o, char *command)
 	terminal_close(r.terminal);
 	agent_close(&r.agent);
 	pipe_close(r.pipe);
+	service_close(&r.service);
 	loop_free(loop);
 	return status;
 }

@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "base/line.h"
 #include "base/log.h"
-#include "base/priv.h"
+#include "base/service.h"
 #include "follow.h"
 #include "stage.h"
 
@@ -19,6 +19,7 @@
 
 struct filter {
 	struct loop *loop;
+	struct service service;
 	struct line_in *in;
 	struct line_out *out;
 	struct stage stage;
@@ -152,8 +153,9 @@ int filter_run(const struct options *o)
 	if ((o->conntrack ? stage_conntrack(o, &f.stage) : stage_tables(o, &f.stage)) < 0)
 		return EXIT_TROUBLE;
 	if (set_up(&f, o)) {
-		priv_notify("READY=1");
-		loop_run(f.loop);
+		service_open(&f.service, f.loop);
+		service_run(&f.service);
+		service_close(&f.service);
 		if (!line_out_broken(f.out))
 			line_out_flush(f.out, 5000);
 	} else {

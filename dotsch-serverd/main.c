@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/priv.h"
+#include "base/service.h"
 #include "dots/envelope.h"
 #include "attach.h"
 #include "server.h"
@@ -67,6 +68,7 @@ static int trouble(const struct reason *why)
 
 struct run {
 	struct loop *loop;
+	struct service service;
 	struct server *server;               /* NULL while it is being made */
 	struct settings **settings;
 	const char *config;
@@ -107,16 +109,16 @@ static int run(struct settings **settings, const struct options *o)
 	struct reason why;
 	int status = EXIT_TROUBLE;
 
+	service_open(&r.service, r.loop);
 	if (r.loop == NULL || loop_signals(r.loop, signals, 3, on_signal, &r) != 0) {
 		log_error("the event loop cannot be made: %m");
 	} else if ((r.server = server_new(r.loop, *settings, &o->server, &why)) == NULL) {
 		trouble(&why);
 	} else {
-		priv_notify("READY=1");
-		status = loop_run(r.loop);
-		priv_notify("STOPPING=1");
+		status = service_run(&r.service);
 	}
 	server_free(r.server, DRAIN_MS);
+	service_close(&r.service);
 	loop_free(r.loop);
 	return status;
 }

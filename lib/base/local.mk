@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/loop.c %D%/loop.h \
 	%D%/priv.c %D%/priv.h \
 	%D%/reason.c %D%/reason.h \
+	%D%/service.c %D%/service.h \
 	%D%/utf8.c %D%/utf8.h \
 	%D%/when.c %D%/when.h
 BASE_LIBS = lib/base/libbase.a $(JANSSON_LIBS) $(CONFUSE_LIBS)

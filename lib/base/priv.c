@@ -6,15 +6,10 @@
 #include <linux/capability.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 void priv_init(void)
@@ -51,24 +46,4 @@ int priv_drop(const char *user, unsigned keep)
 	if (syscall(SYS_capset, &header, data) < 0)
 		return -1;
 	return keep ? prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) : 0;
-}
-
-void priv_notify(const char *state)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	if (!path || !*path || strlen(path) >= sizeof un.sun_path)
-		return;
-	memcpy(un.sun_path, path, strlen(path));
-	if (*path == '@')
-		un.sun_path[0] = '\0';
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	/* Best effort: a manager that is gone does not stop the service. */
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))) < 0) {
-		close(fd);
-		return;
-	}
-	close(fd);
 }

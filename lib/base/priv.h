@@ -8,7 +8,5 @@ void priv_init(void);
 /* As root, becomes `user` with its groups; keeps the capabilities named in keep (bits of 1u << CAP_…, CAP_NET_ADMIN = 12), which stay effective.
    0, or -1 with errno. Not root: does nothing and returns 0. */
 int priv_drop(const char *user, unsigned keep);
-/* "READY=1" and other states to the service manager's NOTIFY_SOCKET, when there is one (sd_notify(3) protocol). */
-void priv_notify(const char *state);
 
 #endif
