@@ -1,5 +1,7 @@
 # System tests: whole programs in network namespaces, through tests/system/lab.sh.
-EXTRA_DIST += tests/system/lab.sh tests/system/chain.sh tests/system/chain-form.sh
+EXTRA_DIST += tests/system/lab.sh tests/system/chain.sh tests/system/chain-form.sh tests/system/unit.sh
+# The units are tried in the build tree, too.
+EXTRA_DIST += debian
 SYSTEM_TESTS = \
 	tests/system/readme.sh \
 	tests/system/chain-bad-input.sh \
@@ -11,6 +13,7 @@ SYSTEM_TESTS = \
 	tests/system/setup.sh \
 	tests/system/contrib.sh \
 	tests/system/contrib-fastnetmon.sh \
+	tests/system/units.sh \
 	tests/system/completion.sh \
 	tests/system/chain-dtls-psk.sh \
 	tests/system/chain-tls-psk.sh \
