@@ -213,6 +213,8 @@ static bool choose(const struct plan_input *in, const struct plan_policy *policy
 	if (in->has_hosts && !p->device && p->action.verb == VERB_REJECT)
 		p->action.verb = VERB_DROP;   /* the kernel cannot reject behind the translation */
 	p->hook = p->device ? policy->device_hook : in->has_hosts ? HOOK_POSTROUTING : policy->hook;
+	if (p->hook == HOOK_POSTROUTING && p->action.verb == VERB_MARK)
+		return not_enforced(p, PLAN_HELD, "unresolved", "no inside host was found, and behind the translation a mark comes too late for routing"), false;
 	p->sure = p->device && p->hook == HOOK_FORWARD && action_stops(&p->action);
 	p->forwarded_only = p->hook == HOOK_POSTROUTING;
 	return true;

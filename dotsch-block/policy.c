@@ -164,7 +164,6 @@ void policy_set_hook(struct policy *p, enum hook hook)
 
 enum hook policy_device_hook(const struct policy *p, const struct action *a)
 {
-	/* A mark that routing is to see has to be there before routing. */
 	if (a->verb == VERB_MARK)
 		return HOOK_PREROUTING;
 	/* Inside addresses are gone behind the translation. */
@@ -209,7 +208,9 @@ void policy_for(const struct policy *p, const char *peer, const struct plan_inpu
 			action = &p->rule[i].action;
 		}
 	}
-	*out = (struct plan_policy){ .hook = p->hook, .device_hook = policy_device_hook(p, action), .action = *action, .drop_fragments = p->drop_fragments, .never = &p->never,
+	/* A mark has to be there before routing; behind the translation it is too late for it. */
+	enum hook hook = action->verb == VERB_MARK && p->hook != HOOK_POSTROUTING ? HOOK_PREROUTING : p->hook;
+	*out = (struct plan_policy){ .hook = hook, .device_hook = policy_device_hook(p, action), .action = *action, .drop_fragments = p->drop_fragments, .never = &p->never,
 		.own = &p->own, .allowed = &p->allowed };
 }
 

@@ -96,6 +96,12 @@ static void external_tuple_exactly(void **state)
 	    "refused invalid: no packet can match: targets and sources are of different families, or the protocols do not fit\n");
 	expect_empty_hosts(SCOPE("\"203.0.113.9/32\"", "\"100.64.8.21/32\"", UDP),
 	    "held unresolved: no inside host was found, and without a source port a rule would hit others as well\n");
+	/* Where the device is not known, its packets are known behind routing only, where a mark steers nothing. */
+	struct plan_policy mark = usual;
+	mark.action = (struct action){ .verb = VERB_MARK, .number = 1 };
+	char *got = planned(SCOPE("\"203.0.113.9/32\"", "\"100.64.8.21/32\"", UDP SPORT), NULL, 0, true, NULL, false, &mark);
+	assert_string_equal(got, "held unresolved: no inside host was found, and behind the translation a mark comes too late for routing\n");
+	free(got);
 }
 
 static void uncertain_is_not_enforced(void **state)
