@@ -11,7 +11,7 @@
 extern char **environ;
 
 /* The child's signal mask and dispositions are the usual ones again, not those of a daemon that ignores SIGPIPE and reads signals from a descriptor. */
-static int attributes(posix_spawnattr_t *a)
+static int attributes(posix_spawnattr_t *a, pid_t group)
 {
 	sigset_t none, defaults;
 	int rc;
@@ -24,13 +24,13 @@ static int attributes(posix_spawnattr_t *a)
 	if (rc == 0)
 		rc = posix_spawnattr_setsigdefault(a, &defaults);
 	if (rc == 0)
-		rc = posix_spawnattr_setpgroup(a, 0);
+		rc = posix_spawnattr_setpgroup(a, group);
 	if (rc == 0)
 		rc = posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 	return rc;
 }
 
-static int spawn(const char *command, int in, int out, pid_t *pid)
+static int spawn(const char *command, pid_t group, int in, int out, pid_t *pid)
 {
 	char *argv[] = { (char *)"sh", (char *)"-c", (char *)command, NULL };
 	posix_spawn_file_actions_t files;
@@ -44,7 +44,7 @@ static int spawn(const char *command, int in, int out, pid_t *pid)
 		posix_spawn_file_actions_destroy(&files);
 		return rc;
 	}
-	rc = attributes(&attr);
+	rc = attributes(&attr, group);
 	if (rc == 0)
 		rc = posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
 	if (rc == 0)
@@ -56,9 +56,9 @@ static int spawn(const char *command, int in, int out, pid_t *pid)
 	return rc;
 }
 
-int child_start(const char *command, int in, int out, pid_t *pid, int *pidfd)
+int child_start(const char *command, pid_t group, int in, int out, pid_t *pid, int *pidfd)
 {
-	int rc = spawn(command, in, out, pid);
+	int rc = spawn(command, group, in, out, pid);
 
 	if (rc != 0)
 		return rc;
@@ -66,7 +66,7 @@ int child_start(const char *command, int in, int out, pid_t *pid, int *pidfd)
 	if (*pidfd >= 0)
 		return 0;
 	rc = errno;
-	kill(-*pid, SIGKILL);
+	kill(group == 0 ? -*pid : *pid, SIGKILL);
 	waitpid(*pid, NULL, 0);
 	*pid = 0;
 	return rc;

@@ -5,8 +5,8 @@
 
 #include <sys/types.h>
 
-/* Runs `sh -c command` in a process group of its own with these as standard input and output (out -1: stderr), and with the usual signals. *pidfd becomes
+/* Runs `sh -c command` in this process group, 0 = one of its own, with these as standard input and output (out -1: stderr), and with the usual signals. *pidfd becomes
    readable when it ends. 0, or an errno value. */
-int child_start(const char *command, int in, int out, pid_t *pid, int *pidfd);
+int child_start(const char *command, pid_t group, int in, int out, pid_t *pid, int *pidfd);
 
 #endif

@@ -88,7 +88,7 @@ static void start(struct run *r, const char *text, size_t len)
 	close(fds[1]);
 	if (rc == 0) {
 		fcntl(fds[0], F_SETFL, 0);
-		rc = child_start(r->notify->command, fds[0], -1, &r->pid, &r->pidfd);
+		rc = child_start(r->notify->command, 0, fds[0], -1, &r->pid, &r->pidfd);
 	}
 	close(fds[0]);
 	if (rc != 0)

@@ -8,8 +8,7 @@ if [ -z "${LAB_IN:-}" ]; then lab_flags >/dev/null || skip_all 'no network names
 lab_enter "$0" || bail_out 'the lab cannot be entered'
 chain_path "${top_builddir:-.}"
 lab_up || bail_out 'the lab does not come up'
-# Between map and block stands no tee: it would notice the death of its reader only at the next line.
-CHAIN_PIPELINE="dotsch-map --conntrack | dotsch-block | tee -a $LAB/router.status"
+# Between map and block stands a tee, which would notice the death of its reader only at the next line.
 chain_start udp psk || bail_out 'no session'
 form_traffic || bail_out 'no traffic'
 at provider timeout 10 detect --once --rate 300 up0 $CHAIN_VICTIM >$LAB/detect

@@ -164,7 +164,7 @@ static void pipeline_is_restarted(void **state)
 	snprintf(got, sizeof(got), "%s/got", p.dir);
 	snprintf(again, sizeof(again), "%s/again", p.dir);
 	/* The first one reports and dies on its first request; the second asks for everything. */
-	snprintf(command, sizeof(command), "if [ -e %s ]; then echo '{\"type\":\"sync\",\"want\":true}'; exec cat >%s; else while read -r line; do case $line in *mitigate*) break ;; esac; done; "
+	snprintf(command, sizeof(command), "if [ -e %s ]; then echo '{\"type\":\"sync\",\"want\":true}'; exec tee %s; else while read -r line; do case $line in *mitigate*) break ;; esac; done; "
 	    "echo \"$line\" >%s; "
 	    "echo '{\"type\":\"error\",\"reason\":\"x\"}'; echo '" MITIGATED "'; fi", got, again, got);
 	peer_start(&p, command);
@@ -176,6 +176,35 @@ static void pipeline_is_restarted(void **state)
 	assert_int_equal(b.scope[0].status, STATUS_MITIGATED);
 	body_free(&b);
 	assert_int_equal(WEXITSTATUS(peer_stop(&p, SIGTERM)), 0);
+	unlink(got);
+	unlink(again);
+	peer_close(&p);
+}
+
+/* One of its programs dies, and the one before it would not notice: it is started again all the same, without another line. */
+static void pipeline_with_a_dead_program_is_restarted(void **state)
+{
+	struct serverd_peer p;
+	char command[400], script[100], got[100], again[100];
+	FILE *f;
+
+	(void)state;
+	peer_open(&p, true, false, AUTO);
+	snprintf(script, sizeof(script), "%s/script", p.dir);
+	snprintf(got, sizeof(got), "%s/got", p.dir);
+	snprintf(again, sizeof(again), "%s/again", p.dir);
+	f = fopen(script, "w");
+	assert_non_null(f);
+	fprintf(f, "echo '{\"type\":\"sync\",\"want\":true}'\n[ ! -e %s ] || exec tee -a %s\n"
+	    "while read -r line; do case $line in *mitigate*) break ;; esac; done\n: >%s\n", again, again, again);
+	fclose(f);
+	snprintf(command, sizeof(command), "tee -a %s | sh %s | tee -a /dev/null", got, script);
+	peer_start(&p, command);
+	assert_int_equal(peer_put(&p, 7, "203.0.113.9/32", "10.20.30.40/32", 600), CODE(2, 1));
+	until_held(&p, again, "\"event\":\"end\"");
+	assert_true(holds(again, "\"mid\":7,\"consent\":\"given\""));
+	assert_int_equal(WEXITSTATUS(peer_stop(&p, SIGTERM)), 0);
+	unlink(script);
 	unlink(got);
 	unlink(again);
 	peer_close(&p);
@@ -438,7 +467,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_way_over_dtls), cmocka_unit_test(whole_way_over_tls), cmocka_unit_test(observation_ends_with_the_mitigation),
-		cmocka_unit_test(killed_again_and_again), cmocka_unit_test(pipeline_is_restarted), cmocka_unit_test(owner_is_told_CH_33), cmocka_unit_test(owner_decides_over_the_socket_CH_29),
+		cmocka_unit_test(killed_again_and_again), cmocka_unit_test(pipeline_is_restarted), cmocka_unit_test(pipeline_with_a_dead_program_is_restarted), cmocka_unit_test(owner_is_told_CH_33), cmocka_unit_test(owner_decides_over_the_socket_CH_29),
 		cmocka_unit_test(get_of_many_comes_in_blocks), cmocka_unit_test(follows_a_redirection), cmocka_unit_test(full_disk_is_5_03),
 		cmocka_unit_test(hup_changes_the_scope_and_keeps_the_session), cmocka_unit_test(hup_with_a_bad_file_changes_nothing),
 		cmocka_unit_test(hup_removes_and_adds_providers), cmocka_unit_test(hup_with_other_credentials_is_for_the_next_session),
