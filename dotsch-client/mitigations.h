@@ -29,7 +29,8 @@ struct router {
 	/* Session configuration. */
 	struct sigconf config;
 	struct loop_timer config_timer;
-	bool silent, negotiated;
+	bool silent, negotiated, has_sid;
+	uint32_t sid, sid_asked;             /* what was negotiated goes by this; what the last PUT named */
 };
 
 enum entry_state {

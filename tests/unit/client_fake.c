@@ -185,9 +185,9 @@ static void config_answer(struct scripted *r, struct incoming *in)
 	sigconf_defaults(&body.config);
 	if (r->heartbeat_interval) {
 		body.config.idle.p[SIGCONF_HEARTBEAT_INTERVAL].current = r->heartbeat_interval;
-		body.config.mitigating.p[SIGCONF_HEARTBEAT_INTERVAL].current = r->heartbeat_interval;
+		body.config.mitigating.p[SIGCONF_HEARTBEAT_INTERVAL].current = r->mitigating_interval ? r->mitigating_interval : r->heartbeat_interval;
 	}
-	respond_body(in, CODE(2, 5), &body, 3600 * 24, false);
+	respond_body(in, CODE(2, 5), &body, r->config_max_age ? r->config_max_age : 3600 * 24, false);
 	body_free(&body);
 }
 
@@ -205,6 +205,8 @@ static void request(void *arg, struct session *s, struct incoming *in)
 		r->wished = body.config;
 		body_free(&body);
 		incoming_respond(in, &made);
+	} else if (!strcmp(in->message.path[2], "config") && r->knows_no_sid && in->message.n_path > 3) {
+		incoming_respond(in, &gone);
 	} else if (!strcmp(in->message.path[2], "config")) {
 		config_answer(r, in);
 	} else if (in->message.code == METHOD_PUT) {
@@ -225,10 +227,15 @@ static void request(void *arg, struct session *s, struct incoming *in)
 
 static void render(void *arg, struct session *s, const struct message *registered, struct response *out, struct buf *payload)
 {
+	struct scripted *r = arg;
 	struct body body;
+	uint8_t raw[100];
 	(void)s;
-	state_body(arg, mid_of(registered), &body);
-	dots_cbor_encode(&body, payload);
+	state_body(r, mid_of(registered), &body);
+	if (r->raw)
+		buf_put(payload, raw, (size_t)hex_decode(r->raw, strlen(r->raw), raw, sizeof raw));
+	else
+		dots_cbor_encode(&body, payload);
 	body_free(&body);
 	*out = (struct response){ .code = CODE(2, 5), .dots_cbor = true, .max_age = -1 };
 }
@@ -348,11 +355,18 @@ int lab_teardown(void **state)
 	return 0;
 }
 
-void lab_restart(struct lab *l)
+void lab_restart_with(struct lab *l, void (*change)(const struct lab *l, uint32_t number), uint32_t number)
 {
 	console_remove(&l->console);
 	agent_close(&l->agent);
+	if (change)
+		change(l, number);
 	start(l);
+}
+
+void lab_restart(struct lab *l)
+{
+	lab_restart_with(l, NULL, 0);
 }
 
 void lab_connect(struct lab *l)

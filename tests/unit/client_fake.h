@@ -19,7 +19,10 @@ struct scripted {
 	enum conflict_cause cause;
 	int64_t max_age;
 	bool redirect;
-	unsigned heartbeat_interval;
+	unsigned heartbeat_interval, mitigating_interval;
+	int64_t config_max_age;              /* 0 = a day, -1 = it says none */
+	bool knows_no_sid;
+	const char *raw;                     /* notifies these bytes (hex) */
 	bool denies;                         /* says 4.04 to every GET of a mitigation */
 	bool known;                          /* holds the mitigation */
 	enum dots_status status;
@@ -58,6 +61,8 @@ void lab_connect(struct lab *l);
 void lab_answer_dial(struct lab *l);         /* the base server that is dialled is there */
 void lab_reconnect(struct lab *l);           /* a new wire; the old one was broken */
 void lab_restart(struct lab *l);             /* the agent ends in good order and starts again */
+/* The same, with a change to its files in between. */
+void lab_restart_with(struct lab *l, void (*change)(const struct lab *l, uint32_t number), uint32_t number);
 void lab_run(struct lab *l, int64_t ms);
 void lab_say(struct lab *l, const char *line);
 void lab_say_only(struct lab *l, const char *line);     /* without waiting for the disk */
