@@ -28,7 +28,7 @@ tests_fuzz_fuzz_dtls_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_dtls_LDADD = $(LINK_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/dtls
 EXTRA_PROGRAMS += tests/bench/bench_link
-tests_bench_bench_link_SOURCES = tests/bench/bench_link.c tests/bench/link_floor.c tests/bench/link_floor.h tests/unit/certs.c tests/unit/certs.h
+tests_bench_bench_link_SOURCES = tests/bench/bench_link.c tests/bench/link_floor.c tests/bench/link_floor.h tests/bench/swarm.c tests/bench/swarm.h tests/unit/certs.c tests/unit/certs.h
 tests_bench_bench_link_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS)
 tests_bench_bench_link_LDADD = $(LINK_LIBS) $(BASE_LIBS)
 

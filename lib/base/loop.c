@@ -11,7 +11,8 @@
 
 #include "base/when.h"
 
-#define ROUND_EVENTS 256
+#define ROUND_EVENTS 1024         /* so that a crowd of slow ones rarely hides the others from a round */
+#define SLOW_US 1000
 
 struct loop {
 	int epoll;
@@ -21,6 +22,7 @@ struct loop {
 	struct loop_timer **heap;
 	size_t timers, heap_cap;
 	struct epoll_event events[ROUND_EVENTS];
+	unsigned turn;                  /* whose turn it is among the slow ones */
 	int n_events;                   /* of the round under way, so that loop_del can strike out what it deletes */
 	struct loop_fd *always, *always_next;
 	struct loop_fd signals;
@@ -80,6 +82,11 @@ int loop_mod(struct loop *l, struct loop_fd *f, uint32_t events)
 		return 0;
 	struct epoll_event e = { .events = events, .data.ptr = f };
 	return epoll_ctl(l->epoll, EPOLL_CTL_MOD, f->fd, &e);
+}
+
+void loop_slow(struct loop_fd *f, bool slow)
+{
+	f->slow = slow;
 }
 
 void loop_del(struct loop *l, struct loop_fd *f)
@@ -211,6 +218,28 @@ static bool any_always_ready(const struct loop *l)
 	return false;
 }
 
+static bool call_ready(struct loop *l, int i, bool slow)
+{
+	struct loop_fd *f = l->events[i].data.ptr;
+	if (!f || f->slow != slow)
+		return false;
+	f->cb(f->arg, l->events[i].events);
+	return true;
+}
+
+/* Level-triggered: what is not called now is ready again in the next round, in the same order; so each round begins with another one. */
+static void call_slow(struct loop *l)
+{
+	int64_t until = when_span_us() + SLOW_US;
+	unsigned n = (unsigned)l->n_events, begin = l->turn;
+	for (unsigned i = 0; i < n; i++)
+		if (call_ready(l, (int)((begin + i) % n), true)) {
+			l->turn = (begin + i + 1) % n;
+			if (when_span_us() >= until)
+				return;
+		}
+}
+
 void loop_step(struct loop *l, int timeout_ms)
 {
 	int wait = timeout_ms;
@@ -227,11 +256,13 @@ void loop_step(struct loop *l, int timeout_ms)
 	int n = epoll_wait(l->epoll, l->events, ROUND_EVENTS, wait);
 	l->now = when_boot_ms();
 	l->n_events = n < 0 ? 0 : n;
+	bool slow = false;
 	for (int i = 0; i < l->n_events; i++) {
-		struct loop_fd *f = l->events[i].data.ptr;
-		if (f)
-			f->cb(f->arg, l->events[i].events);
+		call_ready(l, i, false);
+		slow |= l->events[i].data.ptr && ((struct loop_fd *)l->events[i].data.ptr)->slow;
 	}
+	if (slow)
+		call_slow(l);
 	l->n_events = 0;
 	for (struct loop_fd *f = l->always; f; f = l->always_next) {
 		l->always_next = f->next_always;

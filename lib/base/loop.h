@@ -17,6 +17,7 @@ struct loop_fd {
 	void (*cb)(void *arg, uint32_t events);
 	void *arg;
 	bool added, always;   /* always: a regular file, which epoll refuses; treated as ready in each round */
+	bool slow;
 	struct loop_fd *next_always;
 };
 
@@ -33,6 +34,8 @@ void loop_free(struct loop *l);       /* NULL allowed; what was added stays its 
 /* Level-triggered. 0, or -1 with errno. The callback may delete and free any loop_fd, its own included. */
 int loop_add(struct loop *l, struct loop_fd *f, int fd, uint32_t events, void (*cb)(void *arg, uint32_t events), void *arg);
 int loop_mod(struct loop *l, struct loop_fd *f, uint32_t events);   /* no system call when nothing changes */
+/* What computes for long gives way: its callbacks come after all others of a round, and as many as fit into a millisecond; the rest wait for the next one. */
+void loop_slow(struct loop_fd *f, bool slow);
 void loop_del(struct loop *l, struct loop_fd *f);                   /* does not close; harmless when not added */
 
 void loop_timer_init(struct loop_timer *t, void (*cb)(void *arg), void *arg);

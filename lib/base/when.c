@@ -17,6 +17,13 @@ int64_t when_boot_ms(void)
 	return clock_ms(CLOCK_BOOTTIME);
 }
 
+int64_t when_span_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 int64_t when_wall_ms(void)
 {
 	return clock_ms(CLOCK_REALTIME);

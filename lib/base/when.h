@@ -8,6 +8,7 @@
 #define WHEN_TEXT_MAX 32
 
 int64_t when_boot_ms(void);      /* CLOCK_BOOTTIME: what every timer uses; a step of the wall clock does not touch it */
+int64_t when_span_us(void);      /* CLOCK_MONOTONIC, microseconds: how long something of ours takes */
 int64_t when_wall_ms(void);      /* CLOCK_REALTIME, milliseconds since 1970: only for what people and other machines read */
 
 /* "2026-11-22T23:28:07.123Z". Returns out. */

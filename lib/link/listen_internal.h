@@ -32,11 +32,12 @@ struct tombstone {
 	uint8_t hello[HELLO_NAME];
 };
 
+/* Two sockets on one address: the kernel sorts handshakes from what belongs to established sessions, so that neither its queue nor our time is taken from these. */
 struct udp_socket {
 	struct listen *listen;
-	int fd;
+	int fd, hello_fd;
 	bool any;                        /* bound to any address: each datagram says which one it came to */
-	struct loop_fd ready;
+	struct loop_fd ready, hello_ready;
 	struct sockaddr_storage local;
 	struct table peers, graves;
 	struct tombstone *grave_first, *grave_last;
@@ -83,6 +84,7 @@ bool listen_holds(const struct listen *l, const struct sockaddr_storage *remote)
 /* NULL with errno. */
 struct udp_socket *udp_socket_new(struct listen *l, const struct sockaddr_storage *local);
 void udp_socket_free(struct udp_socket *s);
+int udp_socket_open(struct udp_socket *s);                        /* hello_fd, fd and any, by local; -1 with errno */
 struct tcp_socket *tcp_socket_new(struct listen *l, const struct sockaddr_storage *local);
 void tcp_socket_free(struct tcp_socket *s);
 

@@ -101,7 +101,10 @@ static int socket_open(struct tcp_socket *s, const struct sockaddr_storage *loca
 	setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	if (bind(s->fd, (const struct sockaddr *)local, six ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) < 0 || listen(s->fd, SOMAXCONN) < 0)
 		return -1;
-	return loop_add(s->listen->loop, &s->ready, s->fd, EPOLLIN, socket_ready, s);
+	if (loop_add(s->listen->loop, &s->ready, s->fd, EPOLLIN, socket_ready, s) < 0)
+		return -1;
+	loop_slow(&s->ready, true);
+	return 0;
 }
 
 struct tcp_socket *tcp_socket_new(struct listen *l, const struct sockaddr_storage *local)

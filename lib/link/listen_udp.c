@@ -7,13 +7,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/when.h"
 #include "link/dtls.h"
 #include "link/listen_internal.h"
 
 #define BATCH 16
 #define BATCHES_PER_ROUND 8              /* then other descriptors get their turn */
+#define HELLO_BATCH 4                    /* what is read at once is handled at once */
+#define HELLO_US 1000                    /* then others get their turn; */
+#define LOOK_US 300                      /* established sessions do more often */
 #define DATAGRAM_MAX 16640               /* one full DTLS record; ours are smaller, a peer on a wide path may send it */
-#define RECEIVE_BUFFER (4 << 20)         /* ten thousand hellos at once, after our restart */
 #define GRAVE_MS 15000                   /* longer than a client goes on with a hello whose alert was lost */
 #define GRAVES_MAX 1024
 
@@ -255,60 +258,76 @@ static const struct sockaddr_storage *local_address(const struct udp_socket *s, 
 	return out;
 }
 
+/* Where datagrams are read into; each socket has its own, since one is read while the other's are still being looked at. */
+struct batch {
+	uint8_t data[BATCH][DATAGRAM_MAX];
+	char control[BATCH][CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	struct sockaddr_storage remote[BATCH];
+	struct iovec iov[BATCH];
+	struct mmsghdr m[BATCH];
+};
+
+static int batch_read(struct batch *b, const struct udp_socket *s, int fd, unsigned max)
+{
+	for (size_t i = 0; i < max; i++) {
+		b->iov[i] = (struct iovec){ b->data[i], sizeof b->data[i] };
+		b->m[i].msg_hdr = (struct msghdr){ .msg_name = &b->remote[i], .msg_namelen = sizeof b->remote[i], .msg_iov = &b->iov[i], .msg_iovlen = 1,
+			.msg_control = s->any ? b->control[i] : NULL, .msg_controllen = s->any ? sizeof b->control[i] : 0 };
+	}
+	return recvmmsg(fd, b->m, max, MSG_DONTWAIT, NULL);
+}
+
+static void batch_handle(struct batch *b, struct udp_socket *s, int i)
+{
+	struct sockaddr_storage local;
+	if (b->m[i].msg_hdr.msg_flags & MSG_TRUNC || !b->m[i].msg_len)
+		return;
+	struct packet k = { .data = b->data[i], .len = b->m[i].msg_len, .remote = &b->remote[i], .local = local_address(s, &b->m[i].msg_hdr, &local) };
+	k.key = dtls_key_of(k.remote, k.local);
+	packet(s, &k);
+}
+
 static void socket_ready(void *arg, uint32_t events)
 {
-	static uint8_t data[BATCH][DATAGRAM_MAX];
-	static char control[BATCH][CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	static struct batch b;
 	struct udp_socket *s = arg;
-	struct mmsghdr m[BATCH];
-	struct iovec iov[BATCH];
-	struct sockaddr_storage remote[BATCH];
 	(void)events;
 	for (int batch = 0; batch < BATCHES_PER_ROUND; batch++) {
-		for (size_t i = 0; i < BATCH; i++) {
-			iov[i] = (struct iovec){ data[i], sizeof data[i] };
-			m[i].msg_hdr = (struct msghdr){ .msg_name = &remote[i], .msg_namelen = sizeof remote[i], .msg_iov = &iov[i], .msg_iovlen = 1,
-				.msg_control = s->any ? control[i] : NULL, .msg_controllen = s->any ? sizeof control[i] : 0 };
-		}
-		int n = recvmmsg(s->fd, m, BATCH, MSG_DONTWAIT, NULL);
-		for (int i = 0; i < n; i++) {
-			struct sockaddr_storage local;
-			if (m[i].msg_hdr.msg_flags & MSG_TRUNC || !m[i].msg_len)
-				continue;
-			struct packet k = { .data = data[i], .len = m[i].msg_len, .remote = &remote[i], .local = local_address(s, &m[i].msg_hdr, &local) };
-			k.key = dtls_key_of(k.remote, k.local);
-			packet(s, &k);
-		}
+		int n = batch_read(&b, s, s->fd, BATCH);
+		for (int i = 0; i < n; i++)
+			batch_handle(&b, s, i);
 		if (n < BATCH)
 			return;
 	}
 }
 
-static bool is_any(const struct sockaddr_storage *ss)
+/* One of these may take half a millisecond. Established sessions are looked after in between. */
+static void hello_ready(void *arg, uint32_t events)
 {
-	if (ss->ss_family == AF_INET6)
-		return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)ss)->sin6_addr);
-	return ((const struct sockaddr_in *)ss)->sin_addr.s_addr == INADDR_ANY;
+	static struct batch b;
+	struct udp_socket *s = arg;
+	int64_t began = when_span_us(), looked = began, now;
+	(void)events;
+	for (int n = HELLO_BATCH; n == HELLO_BATCH && looked - began < HELLO_US;) {
+		n = batch_read(&b, s, s->hello_fd, HELLO_BATCH);
+		for (int i = 0; i < n; i++) {
+			batch_handle(&b, s, i);
+			now = when_span_us();
+			if (now - looked >= LOOK_US) {
+				socket_ready(s, EPOLLIN);
+				looked = when_span_us();
+			}
+		}
+	}
 }
 
-static int socket_open(struct udp_socket *s)
+static int sockets_watch(struct udp_socket *s)
 {
-	const int one = 1, size = RECEIVE_BUFFER;
-	bool six = s->local.ss_family == AF_INET6;
-	const int omit = IP_PMTUDISC_OMIT;   /* the same number for IPv6 */
-	s->fd = socket(s->local.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (s->fd < 0)
+	struct loop *l = s->listen->loop;
+	if (loop_add(l, &s->ready, s->fd, EPOLLIN, socket_ready, s) < 0 || loop_add(l, &s->hello_ready, s->hello_fd, EPOLLIN, hello_ready, s) < 0)
 		return -1;
-	if (six)
-		setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-	if (s->any && setsockopt(s->fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_RECVPKTINFO : IP_PKTINFO, &one, sizeof one) < 0)
-		return -1;
-	setsockopt(s->fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &omit, sizeof omit);
-	if (setsockopt(s->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
-		setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-	if (bind(s->fd, (const struct sockaddr *)&s->local, six ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) < 0)
-		return -1;
-	return loop_add(s->listen->loop, &s->ready, s->fd, EPOLLIN, socket_ready, s);
+	loop_slow(&s->hello_ready, true);
+	return 0;
 }
 
 struct udp_socket *udp_socket_new(struct listen *l, const struct sockaddr_storage *local)
@@ -318,9 +337,8 @@ struct udp_socket *udp_socket_new(struct listen *l, const struct sockaddr_storag
 		return NULL;
 	s->listen = l;
 	s->local = *local;
-	s->any = is_any(local);
-	s->fd = -1;
-	if (table_init(&s->peers) < 0 || table_init(&s->graves) < 0 || socket_open(s) < 0) {
+	s->fd = s->hello_fd = -1;
+	if (table_init(&s->peers) < 0 || table_init(&s->graves) < 0 || udp_socket_open(s) < 0 || sockets_watch(s) < 0) {
 		int error = errno;
 		udp_socket_free(s);
 		errno = error;
@@ -336,7 +354,10 @@ void udp_socket_free(struct udp_socket *s)
 	table_free(&s->peers);
 	table_free(&s->graves);
 	loop_del(s->listen->loop, &s->ready);
+	loop_del(s->listen->loop, &s->hello_ready);
 	if (s->fd >= 0)
 		close(s->fd);
+	if (s->hello_fd >= 0)
+		close(s->hello_fd);
 	free(s);
 }

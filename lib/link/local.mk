@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/liblink.a
 	%D%/exchange.c \
 	%D%/heartbeat.c \
 	%D%/listen.c %D%/listen.h %D%/listen_internal.h \
+	%D%/listen_socket.c \
 	%D%/listen_tcp.c \
 	%D%/listen_udp.c \
 	%D%/message.c %D%/message.h \

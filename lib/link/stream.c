@@ -123,6 +123,7 @@ static void up(struct stream *s)
 {
 	loop_timer_stop(s->loop, &s->timer);
 	s->state = STREAM_UP;
+	loop_slow(&s->ready, false);
 	s->start->up(s->start_arg, &s->channel);
 	assert(s->dead || s->channel.ops);
 }
@@ -314,7 +315,10 @@ static bool begin(struct stream *s, struct loop *l, int fd, uint32_t events, str
 bool stream_accept(struct stream *s, struct loop *l, int fd, struct tls_bundle *b, const struct start_ops *start, void *arg)
 {
 	s->state = STREAM_HANDSHAKE;
-	return begin(s, l, fd, EPOLLIN, b, NULL, start, arg);
+	if (!begin(s, l, fd, EPOLLIN, b, NULL, start, arg))
+		return false;
+	loop_slow(&s->ready, true);
+	return true;
 }
 
 bool stream_dial(struct stream *s, struct loop *l, struct tls_bundle *b, struct tls_ticket *ticket, const struct start_ops *start, void *arg, int *error)

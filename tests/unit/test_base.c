@@ -206,6 +206,50 @@ static void test_timers(void **state)
 	loop_free(fire.loop);
 }
 
+static unsigned calls[4];
+
+static void quick(void *arg, uint32_t events)
+{
+	(void)events;
+	++*(unsigned *)arg;
+}
+
+static void takes_long(void *arg, uint32_t events)
+{
+	(void)events;
+	++*(unsigned *)arg;
+	for (int64_t until = when_span_us() + 1500; when_span_us() < until;)
+		;
+}
+
+/* What is slow has a millisecond a round, in turn; the others are called in each. */
+static void test_slow_ones(void **state)
+{
+	(void)state;
+	struct loop *l = loop_new();
+	struct loop_fd f[4] = { 0 };
+	int p[2];
+	assert_int_equal(pipe(p), 0);
+	assert_int_equal(write(p[1], "x", 1), 1);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(loop_add(l, &f[i], i ? dup(p[0]) : p[0], EPOLLIN, i < 3 ? takes_long : quick, &calls[i]), 0);
+		loop_slow(&f[i], i < 3);
+	}
+	for (unsigned round = 1; round <= 30; round++) {
+		loop_step(l, 0);
+		assert_int_equal(calls[3], round);
+		assert_int_equal(calls[0] + calls[1] + calls[2], round);
+	}
+	for (int i = 0; i < 3; i++)
+		assert_in_range(calls[i], 5, 15);
+	for (int i = 0; i < 4; i++) {
+		loop_del(l, &f[i]);
+		close(f[i].fd);
+	}
+	close(p[1]);
+	loop_free(l);
+}
+
 struct got {
 	struct loop *loop;
 	struct line_in *in;
@@ -432,7 +476,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blank_lines),
 		cmocka_unit_test(test_prefix), cmocka_unit_test(test_forbidden), cmocka_unit_test(test_buf), cmocka_unit_test(test_when), cmocka_unit_test(test_json), cmocka_unit_test(test_json_bad_text),
-		cmocka_unit_test(test_cli), cmocka_unit_test(test_timers), cmocka_unit_test(test_lines), cmocka_unit_test(test_line_out), cmocka_unit_test(test_conf),
+		cmocka_unit_test(test_cli), cmocka_unit_test(test_timers), cmocka_unit_test(test_slow_ones), cmocka_unit_test(test_lines), cmocka_unit_test(test_line_out), cmocka_unit_test(test_conf),
 		cmocka_unit_test(test_secret), cmocka_unit_test(test_utf8),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,6 +166,50 @@ static void ch_45_a_live_session_vouches(void **state)
 	rig_done(&r);
 }
 
+/* Hellos beyond what any queue takes: what belongs to a session is neither lost nor kept waiting behind them. */
+static void ch_45_hellos_crowd_nobody_out(void **state)
+{
+	(void)state;
+	static const uint8_t note[] = { 0x50, 0x01, 0x12, 0x34, 0xff, 'h', 'i' };
+	uint8_t hello[400] = { 22, 254, 253, [11] = 1, [12] = 0x83, [13] = 1, [16] = 0x77, [24] = 0x77, [25] = 254, [26] = 253 };
+	const unsigned flood = 20000;
+	struct listen_stats s;
+	begin(true);
+	rig_dial(&r, "127.0.0.1", true, false);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(r.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	for (unsigned i = 0; i < flood; i++)
+		(void)!send(fd, hello, sizeof hello, 0);
+	assert_true(channel_send(r.router.channel, note, sizeof note));
+	loop_step(r.loop, 1000);
+	assert_int_equal(r.provider.messages, 1);
+	do {
+		loop_step(r.loop, 0);
+		listen_stats(r.listen, &s);
+	} while (s.cookies < 1000);
+	assert_true(s.cookies <= flood);
+	assert_true(rig_exchange(&r));
+	close(fd);
+	rig_done(&r);
+}
+
+/* Two sockets on one port are ours; a third is another listener's, and is refused. */
+static void second_listener(void **state)
+{
+	(void)state;
+	static const char *const address = "127.0.0.1";
+	static const struct listen_ops ops = { 0 };
+	struct reason why = { 0 };
+	begin(true);
+	struct listen_config config = { .addresses = &address, .n_addresses = 1, .port = r.port, .udp = true, .bundle = r.server };
+	assert_null(listen_new(r.loop, &config, &ops, &r, &why));
+	assert_says(why.text, "is another listener running?");
+	rig_done(&r);
+}
+
 static int knock(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -206,7 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ch_45_shut_out_dtls), cmocka_unit_test(ch_45_shut_out_tls), cmocka_unit_test(ch_45_a_ticket_is_taken_dtls),
 		cmocka_unit_test(ch_45_a_ticket_is_taken_tls), cmocka_unit_test(ch_45_a_bad_ticket_is_not), cmocka_unit_test(ch_45_a_live_session_vouches),
-		cmocka_unit_test(ch_45_rate),
+		cmocka_unit_test(ch_45_rate), cmocka_unit_test(ch_45_hellos_crowd_nobody_out), cmocka_unit_test(second_listener),
 	};
 	return cmocka_run_group_tests_name("listen", tests, NULL, NULL);
 }
