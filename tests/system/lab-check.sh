@@ -15,6 +15,9 @@ if [ -n "${1:-}" ]; then
 	at victim "$demo/answer" 2001:db8:c000::9 443 >$LAB/answer6 2>&1 &
 	at provider "$demo/tap" --live up0 >$LAB/tap 2>&1 &
 	lab_line 5 $LAB/answer ready && lab_line 5 $LAB/answer6 ready && lab_line 5 $LAB/tap ready || exit 1
+	# One whose file systems are its own, as a service's are.
+	nsenter --net=/run/netns/router -- unshare -m -- sh -c 'readlink /proc/$$/ns/mnt; exec tail -f /dev/null' >$LAB/private &
+	lab_line 5 $LAB/private mnt: && cat $LAB/private || exit 1
 	at good "$demo/talk" --turns -n 5 203.0.113.9 443 || exit 1
 	at bad "$demo/talk" --turns -n 5 2001:db8:c000::9 443 || exit 1
 	exit 0

@@ -42,12 +42,21 @@ lab_enter() {
 	mount -t tmpfs lab /run && mkdir -p /run/netns $LAB && chmod 755 $LAB
 }
 
-# Ends everything that lives in the lab's own mount namespace, and nothing else: one leftover child would keep all namespaces alive.
+# Ends everything that lives in the lab's own mount namespace or in one of its networks, and nothing else: one leftover child would keep all namespaces alive.
 lab_down() {
+	lab_nets=' '
+	for lab_name in $LAB_HOSTS; do
+		[ ! -e "/run/netns/$lab_name" ] || lab_nets="${lab_nets}net:[$(stat -L -c %i "/run/netns/$lab_name")] "
+	done
 	for lab_pid in /proc/[0-9]*; do
 		lab_pid=${lab_pid#/proc/}
 		[ "$lab_pid" != $$ ] || continue
-		[ "$(readlink "/proc/$lab_pid/ns/mnt" 2>/dev/null)" != "$lab_mine" ] || kill -KILL "$lab_pid" 2>/dev/null || :
+		lab_net=$(readlink "/proc/$lab_pid/ns/net" 2>/dev/null) || continue
+		case $lab_nets in
+		*" $lab_net "*) ;;
+		*) [ "$(readlink "/proc/$lab_pid/ns/mnt" 2>/dev/null)" = "$lab_mine" ] || continue ;;
+		esac
+		kill -KILL "$lab_pid" 2>/dev/null || :
 	done
 	lab_keep
 }
