@@ -8,7 +8,7 @@ lab_enter "$0" || { echo 'bench_block: no network namespaces can be made here' >
 LAB_HOSTS='src router dst'
 . "$top_srcdir/tests/tap.sh"
 . "$top_srcdir/tests/system/block-lab.sh"
-bench=$top_builddir/tests/bench/bench_block rounds=${ROUNDS:-9} packets=${PACKETS:-200000}
+bench=$top_builddir/tests/bench/bench_block rounds=${ROUNDS:-9} packets=${PACKETS:-100000}
 block_lab_up || exit 1
 lab_ip router 'route add 203.0.0.0/8 via 192.0.2.254'
 
