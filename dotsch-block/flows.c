@@ -21,6 +21,10 @@ struct flows {
 	bool busy, again;
 };
 
+static struct nla_policy entry_policy[CTA_MAX + 1] = { [CTA_STATUS] = { .type = NLA_U32 } };
+static struct nla_policy proto_policy[CTA_PROTO_MAX + 1] = { [CTA_PROTO_NUM] = { .type = NLA_U8 }, [CTA_PROTO_SRC_PORT] = { .type = NLA_U16 },
+	[CTA_PROTO_DST_PORT] = { .type = NLA_U16 } };
+
 static bool address(struct nlattr *const tb[], int v4, int v6, struct prefix *out)
 {
 	const struct nlattr *a = tb[v4] ? tb[v4] : tb[v6];
@@ -38,7 +42,7 @@ static bool tuple_of(struct nlattr *a, struct tuple *t)
 	struct nlattr *tb[CTA_TUPLE_MAX + 1], *ip[CTA_IP_MAX + 1], *proto[CTA_PROTO_MAX + 1];
 	*t = (struct tuple){ 0 };
 	if (!a || nla_parse_nested(tb, CTA_TUPLE_MAX, a, NULL) < 0 || !tb[CTA_TUPLE_IP] || !tb[CTA_TUPLE_PROTO] ||
-	    nla_parse_nested(ip, CTA_IP_MAX, tb[CTA_TUPLE_IP], NULL) < 0 || nla_parse_nested(proto, CTA_PROTO_MAX, tb[CTA_TUPLE_PROTO], NULL) < 0 ||
+	    nla_parse_nested(ip, CTA_IP_MAX, tb[CTA_TUPLE_IP], NULL) < 0 || nla_parse_nested(proto, CTA_PROTO_MAX, tb[CTA_TUPLE_PROTO], proto_policy) < 0 ||
 	    !address(ip, CTA_IP_V4_SRC, CTA_IP_V6_SRC, &t->source) || !address(ip, CTA_IP_V4_DST, CTA_IP_V6_DST, &t->target) || !proto[CTA_PROTO_NUM])
 		return false;
 	t->protocol = nla_get_u8(proto[CTA_PROTO_NUM]);
@@ -64,7 +68,7 @@ static void one(struct flows *f, struct nlmsghdr *h)
 {
 	struct nlattr *tb[CTA_MAX + 1];
 	struct tuple begun, back;
-	if (nlmsg_parse(h, sizeof(struct nfgenmsg), tb, CTA_MAX, NULL) < 0 || !tuple_of(tb[CTA_TUPLE_ORIG], &begun) || !tuple_of(tb[CTA_TUPLE_REPLY], &back))
+	if (nlmsg_parse(h, sizeof(struct nfgenmsg), tb, CTA_MAX, entry_policy) < 0 || !tuple_of(tb[CTA_TUPLE_ORIG], &begun) || !tuple_of(tb[CTA_TUPLE_REPLY], &back))
 		return;
 	uint32_t status = tb[CTA_STATUS] ? ntohl(nla_get_u32(tb[CTA_STATUS])) : 0;
 	struct flow flow = { .source = begun.source, .target = begun.target, .outside = back.target, .protocol = begun.protocol, .source_port = begun.source_port,
@@ -80,6 +84,21 @@ static void begin(struct flows *f)
 	f->busy = nl_send_simple(f->look, (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET, NLM_F_REQUEST | NLM_F_DUMP, &g, sizeof g) >= 0;
 }
 
+void flows_take(struct flows *f, void *data, int len)
+{
+	for (struct nlmsghdr *h = data; nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
+		/* Flows that came and went meanwhile may have hidden others. */
+		if (h->nlmsg_flags & NLM_F_DUMP_INTR)
+			f->again = true;
+		if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
+			f->busy = false;
+		else if (h->nlmsg_type >> 8 == NFNL_SUBSYS_CTNETLINK)
+			one(f, h);
+	}
+	if (!f->busy && f->again)
+		begin(f);
+}
+
 static void ready(void *arg, uint32_t events)
 {
 	struct flows *f = arg;
@@ -87,17 +106,9 @@ static void ready(void *arg, uint32_t events)
 	unsigned char *data = NULL;
 	(void)events;
 	int len = nl_recv(f->look, &from, &data, NULL);
-	if (len <= 0)
-		return;
-	for (struct nlmsghdr *h = (struct nlmsghdr *)data; nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
-		if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
-			f->busy = false;
-		else if (h->nlmsg_type >> 8 == NFNL_SUBSYS_CTNETLINK)
-			one(f, h);
-	}
+	if (len > 0)
+		flows_take(f, data, len);
 	free(data);
-	if (!f->busy && f->again)
-		begin(f);
 }
 
 static struct nl_sock *opened(void)

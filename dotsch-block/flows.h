@@ -25,5 +25,7 @@ void flows_free(struct flows *f);
 /* Looks through all flows once; the answers come through the loop. Asked again meanwhile, it looks once more afterwards. */
 void flows_look(struct flows *f);
 bool flows_busy(const struct flows *f);
+/* One read of the kernel's answers; the loop calls it. */
+void flows_take(struct flows *f, void *data, int len);
 
 #endif

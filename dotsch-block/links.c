@@ -13,13 +13,16 @@
 
 struct ports { char (*name)[LINK_NAME_MAX]; size_t n; };
 
+static struct nla_policy link_policy[IFLA_MAX + 1] = { [IFLA_IFNAME] = { .type = NLA_STRING } };
+static struct nla_policy info_policy[IFLA_INFO_MAX + 1] = { [IFLA_INFO_SLAVE_KIND] = { .type = NLA_STRING } };
+
 static int one(struct nl_msg *msg, void *arg)
 {
 	struct ports *p = arg;
 	struct nlattr *tb[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1];
 	struct nlmsghdr *h = nlmsg_hdr(msg);
-	if (h->nlmsg_type == RTM_NEWLINK && p->n < LINKS_MAX && nlmsg_parse(h, sizeof(struct ifinfomsg), tb, IFLA_MAX, NULL) >= 0 && tb[IFLA_IFNAME] && tb[IFLA_LINKINFO] &&
-	    nla_parse_nested(info, IFLA_INFO_MAX, tb[IFLA_LINKINFO], NULL) >= 0 && info[IFLA_INFO_SLAVE_KIND] &&
+	if (h->nlmsg_type == RTM_NEWLINK && p->n < LINKS_MAX && nlmsg_parse(h, sizeof(struct ifinfomsg), tb, IFLA_MAX, link_policy) >= 0 && tb[IFLA_IFNAME] && tb[IFLA_LINKINFO] &&
+	    nla_parse_nested(info, IFLA_INFO_MAX, tb[IFLA_LINKINFO], info_policy) >= 0 && info[IFLA_INFO_SLAVE_KIND] &&
 	    !strcmp(nla_get_string(info[IFLA_INFO_SLAVE_KIND]), "bridge"))
 		snprintf(p->name[p->n++], LINK_NAME_MAX, "%s", nla_get_string(tb[IFLA_IFNAME]));
 	return NL_OK;

@@ -16,6 +16,7 @@
 typedef void reply_fn(void *arg, struct nlattr **tb);
 
 struct request {
+	struct nla_policy *policy;     /* texts have an end, numbers their length; NULL = whoever reads them looks */
 	int type, flags, answer;       /* NFT_MSG_*; NLM_F_DUMP or 0; the type of the answers */
 	uint8_t family;
 	int max;                       /* the highest attribute */
@@ -43,10 +44,10 @@ static int answers(struct nlmsghdr *h, int len, const struct request *r, uint32_
 		if (h->nlmsg_type == NLMSG_DONE)
 			return 0;
 		if (h->nlmsg_type == NLMSG_ERROR)
-			return ((struct nlmsgerr *)nlmsg_data(h))->error;
+			return nlmsg_datalen(h) >= (int)sizeof(struct nlmsgerr) ? ((struct nlmsgerr *)nlmsg_data(h))->error : -EBADMSG;
 		if (h->nlmsg_type != ((NFNL_SUBSYS_NFTABLES << 8) | r->answer))
 			continue;
-		if (nlmsg_parse(h, sizeof(struct nfgenmsg), tb, r->max, NULL) >= 0)
+		if (nlmsg_parse(h, sizeof(struct nfgenmsg), tb, r->max, r->policy) >= 0)
 			fn(arg, tb);
 		if (!(r->flags & NLM_F_DUMP))
 			return 0;
@@ -151,6 +152,8 @@ int nft_get_generation(struct nft *n, uint32_t *out, struct reason *why)
 	return ask(n, &r, generation_reply, out, why);
 }
 
+static struct nla_policy counter_policy[NFTA_OBJ_MAX + 1] = { [NFTA_OBJ_TABLE] = { .type = NLA_STRING }, [NFTA_OBJ_NAME] = { .type = NLA_STRING } };
+
 struct counters { nft_counter_fn *fn; void *arg; const char *table; };
 
 static void counter_reply(void *arg, struct nlattr **tb)
@@ -178,7 +181,7 @@ int nft_get_counter(struct nft *n, const char *name, uint64_t *packets, uint64_t
 {
 	struct values v = { 0, 0 };
 	struct counters c = { one_counter, &v, n->table };
-	struct request r = { .type = NFT_MSG_GETOBJ, .answer = NFT_MSG_NEWOBJ, .family = NFPROTO_INET, .max = NFTA_OBJ_MAX, .attr = { NFTA_OBJ_TABLE, NFTA_OBJ_NAME },
+	struct request r = { .policy = counter_policy, .type = NFT_MSG_GETOBJ, .answer = NFT_MSG_NEWOBJ, .family = NFPROTO_INET, .max = NFTA_OBJ_MAX, .attr = { NFTA_OBJ_TABLE, NFTA_OBJ_NAME },
 		.text = { n->table, name }, .obj_type = NFT_OBJECT_COUNTER };
 	int e = ask(n, &r, counter_reply, &c, why);
 	*packets = v.packets;
@@ -189,10 +192,13 @@ int nft_get_counter(struct nft *n, const char *name, uint64_t *packets, uint64_t
 int nft_dump_counters(struct nft *n, nft_counter_fn *fn, void *arg, struct reason *why)
 {
 	struct counters c = { fn, arg, n->table };
-	struct request r = { .type = NFT_MSG_GETOBJ, .flags = NLM_F_DUMP, .answer = NFT_MSG_NEWOBJ, .family = NFPROTO_INET, .max = NFTA_OBJ_MAX,
+	struct request r = { .policy = counter_policy, .type = NFT_MSG_GETOBJ, .flags = NLM_F_DUMP, .answer = NFT_MSG_NEWOBJ, .family = NFPROTO_INET, .max = NFTA_OBJ_MAX,
 		.attr = { NFTA_OBJ_TABLE }, .text = { n->table }, .obj_type = NFT_OBJECT_COUNTER };
 	return ask(n, &r, counter_reply, &c, why);
 }
+
+static struct nla_policy chain_policy[NFTA_CHAIN_MAX + 1] = { [NFTA_CHAIN_TABLE] = { .type = NLA_STRING }, [NFTA_CHAIN_NAME] = { .type = NLA_STRING },
+	[NFTA_CHAIN_TYPE] = { .type = NLA_STRING } };
 
 struct chains { nft_chain_fn *fn; void *arg; const char *table; };
 
@@ -209,7 +215,7 @@ static void chain_reply(void *arg, struct nlattr **tb)
 int nft_dump_chains(struct nft *n, nft_chain_fn *fn, void *arg, struct reason *why)
 {
 	struct chains c = { fn, arg, n->table };
-	struct request r = { .type = NFT_MSG_GETCHAIN, .flags = NLM_F_DUMP, .answer = NFT_MSG_NEWCHAIN, .family = NFPROTO_INET, .max = NFTA_CHAIN_MAX };
+	struct request r = { .policy = chain_policy, .type = NFT_MSG_GETCHAIN, .flags = NLM_F_DUMP, .answer = NFT_MSG_NEWCHAIN, .family = NFPROTO_INET, .max = NFTA_CHAIN_MAX };
 	return ask(n, &r, chain_reply, &c, why);
 }
 
@@ -223,7 +229,7 @@ static void nat_reply(void *arg, struct nlattr **tb)
 
 int nft_host_translates(struct nft *n, bool *out, struct reason *why)
 {
-	struct request r = { .type = NFT_MSG_GETCHAIN, .flags = NLM_F_DUMP, .answer = NFT_MSG_NEWCHAIN, .family = NFPROTO_UNSPEC, .max = NFTA_CHAIN_MAX };
+	struct request r = { .policy = chain_policy, .type = NFT_MSG_GETCHAIN, .flags = NLM_F_DUMP, .answer = NFT_MSG_NEWCHAIN, .family = NFPROTO_UNSPEC, .max = NFTA_CHAIN_MAX };
 	*out = false;
 	return ask(n, &r, nat_reply, out, why);
 }
@@ -241,6 +247,8 @@ int nft_host_offloads(struct nft *n, bool *out, struct reason *why)
 	return ask(n, &r, flowtable_reply, out, why);
 }
 
+static struct nla_policy set_policy[SET_ATTR_COUNT + 1] = { [NFTA_SET_TABLE] = { .type = NLA_STRING }, [NFTA_SET_NAME] = { .type = NLA_STRING } };
+
 struct sets { nft_set_fn *fn; void *arg; const char *table; };
 
 static void set_reply(void *arg, struct nlattr **tb)
@@ -253,7 +261,7 @@ static void set_reply(void *arg, struct nlattr **tb)
 int nft_dump_sets(struct nft *n, nft_set_fn *fn, void *arg, struct reason *why)
 {
 	struct sets s = { fn, arg, n->table };
-	struct request r = { .type = NFT_MSG_GETSET, .flags = NLM_F_DUMP, .answer = NFT_MSG_NEWSET, .family = NFPROTO_INET, .max = SET_ATTR_COUNT,
+	struct request r = { .policy = set_policy, .type = NFT_MSG_GETSET, .flags = NLM_F_DUMP, .answer = NFT_MSG_NEWSET, .family = NFPROTO_INET, .max = SET_ATTR_COUNT,
 		.attr = { NFTA_SET_TABLE }, .text = { n->table } };
 	return ask(n, &r, set_reply, &s, why);
 }

@@ -16,13 +16,20 @@
 /* States in which the address is known to be at the MAC. */
 #define KNOWN (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT)
 
+/* Neighbours have a socket of their own: however many there are, they drown no news of our own addresses. */
+enum { NEIGHBOURS, OURS, SOCKETS };
+
+struct watch;
+struct ear { struct watch *w; struct nl_sock *sock; struct loop_fd fd; };
+
 struct watch {
 	struct loop *loop;
-	struct nl_sock *sock;
-	struct loop_fd fd;
+	struct ear ear[SOCKETS];
 	const struct watch_ops *ops;
 	void *arg;
 };
+
+static struct nla_policy link_policy[IFLA_MAX + 1] = { [IFLA_IFNAME] = { .type = NLA_STRING } };
 
 static bool address_of(const struct nlattr *a, int family, struct prefix *out)
 {
@@ -57,21 +64,13 @@ static void link_up(struct watch *w, struct nlmsghdr *h)
 {
 	struct nlattr *tb[IFLA_MAX + 1];
 	const struct ifinfomsg *m = nlmsg_data(h);
-	if (m->ifi_change == UINT32_MAX && nlmsg_parse(h, sizeof *m, tb, IFLA_MAX, NULL) >= 0 && tb[IFLA_IFNAME])
+	if (m->ifi_change == UINT32_MAX && nlmsg_parse(h, sizeof *m, tb, IFLA_MAX, link_policy) >= 0 && tb[IFLA_IFNAME])
 		w->ops->link(w->arg, nla_get_string(tb[IFLA_IFNAME]));
 }
 
-static void ready(void *arg, uint32_t events)
+void watch_take(struct watch *w, void *data, int len)
 {
-	struct watch *w = arg;
-	struct sockaddr_nl from;
-	unsigned char *data = NULL;
-	(void)events;
-	int len = nl_recv(w->sock, &from, &data, NULL);
-	/* Lost messages (ENOBUFS) are made good by the next packet of the neighbour. */
-	if (len <= 0)
-		return;
-	for (struct nlmsghdr *h = (struct nlmsghdr *)data; nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
+	for (struct nlmsghdr *h = data; nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
 		if (h->nlmsg_type == RTM_NEWNEIGH && nlmsg_valid_hdr(h, sizeof(struct ndmsg)))
 			neighbour(w, h);
 		else if (h->nlmsg_type == RTM_NEWLINK && nlmsg_valid_hdr(h, sizeof(struct ifinfomsg)))
@@ -79,7 +78,29 @@ static void ready(void *arg, uint32_t events)
 		else if ((h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR) && nlmsg_valid_hdr(h, sizeof(struct ifaddrmsg)))
 			own(w, h, h->nlmsg_type == RTM_NEWADDR);
 	}
+}
+
+static void ready(void *arg, uint32_t events)
+{
+	struct ear *e = arg;
+	struct sockaddr_nl from;
+	unsigned char *data = NULL;
+	(void)events;
+	/* Lost messages (ENOBUFS) are made good by the next packet of the neighbour. */
+	int len = nl_recv(e->sock, &from, &data, NULL);
+	if (len > 0)
+		watch_take(e->w, data, len);
 	free(data);
+}
+
+static bool listen_to(struct watch *w, int which, int a, int b, int c)
+{
+	struct ear *e = &w->ear[which];
+	e->w = w;
+	e->sock = nl_socket_alloc();
+	errno = EIO;
+	return e->sock && nl_connect(e->sock, NETLINK_ROUTE) == 0 && nl_socket_add_memberships(e->sock, a, b, c, 0) == 0 && nl_socket_set_nonblocking(e->sock) == 0 &&
+	    loop_add(w->loop, &e->fd, nl_socket_get_fd(e->sock), EPOLLIN, ready, e) == 0;
 }
 
 struct watch *watch_new(struct loop *l, const struct watch_ops *ops, void *arg)
@@ -90,11 +111,7 @@ struct watch *watch_new(struct loop *l, const struct watch_ops *ops, void *arg)
 	w->loop = l;
 	w->ops = ops;
 	w->arg = arg;
-	w->sock = nl_socket_alloc();
-	errno = EIO;
-	if (!w->sock || nl_connect(w->sock, NETLINK_ROUTE) < 0 ||
-	    nl_socket_add_memberships(w->sock, RTNLGRP_NEIGH, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, 0) < 0 || nl_socket_set_nonblocking(w->sock) < 0 ||
-	    loop_add(l, &w->fd, nl_socket_get_fd(w->sock), EPOLLIN, ready, w) < 0) {
+	if (!listen_to(w, NEIGHBOURS, RTNLGRP_NEIGH, 0, 0) || !listen_to(w, OURS, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR)) {
 		watch_free(w);
 		return NULL;
 	}
@@ -103,10 +120,10 @@ struct watch *watch_new(struct loop *l, const struct watch_ops *ops, void *arg)
 
 void watch_free(struct watch *w)
 {
-	if (!w)
-		return;
-	loop_del(w->loop, &w->fd);
-	if (w->sock)
-		nl_socket_free(w->sock);
+	for (int i = 0; w && i < SOCKETS; i++) {
+		loop_del(w->loop, &w->ear[i].fd);
+		if (w->ear[i].sock)
+			nl_socket_free(w->ear[i].sock);
+	}
 	free(w);
 }

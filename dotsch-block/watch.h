@@ -20,5 +20,7 @@ struct watch_ops {
 /* NULL with errno when the kernel refuses; ops must outlive it. watch_free takes NULL. */
 struct watch *watch_new(struct loop *l, const struct watch_ops *ops, void *arg);
 void watch_free(struct watch *w);
+/* One read of the kernel's news; the loop calls it. */
+void watch_take(struct watch *w, void *data, int len);
 
 #endif

@@ -1,5 +1,5 @@
 # Tests of block.
-BLOCK_TESTS = tests/unit/test_block_dispatch tests/unit/test_block_faults tests/unit/test_block_plan
+BLOCK_TESTS = tests/unit/test_block_dispatch tests/unit/test_block_faults tests/unit/test_block_messages tests/unit/test_block_plan
 BLOCK_TEST_CFLAGS = $(UNIT_CFLAGS) -I$(top_srcdir)/dotsch-block
 check_PROGRAMS += $(BLOCK_TESTS)
 TESTS += $(BLOCK_TESTS)
@@ -18,9 +18,24 @@ tests_system_block_seam_SOURCES = dotsch-block/main.c $(BLOCK_SEAM)
 tests_system_block_seam_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(LIBNL_CFLAGS) -I$(top_srcdir)/dotsch-block
 tests_system_block_seam_LDFLAGS = $(BLOCK_WRAP)
 tests_system_block_seam_LDADD = $(BLOCK_LIBS)
+# In place of the kernel: one that takes everything.
+BLOCK_FAKE = tests/unit/block_fake.c tests/unit/block_fake.h
+BLOCK_FAKE_WRAP = -Wl,--wrap=nl_sendto,--wrap=nl_recv
+tests_unit_test_block_messages_SOURCES = tests/unit/test_block_messages.c $(BLOCK_FAKE)
+tests_unit_test_block_messages_CFLAGS = $(BLOCK_TEST_CFLAGS) $(LIBNL_CFLAGS)
+tests_unit_test_block_messages_LDFLAGS = $(AM_LDFLAGS) $(BLOCK_FAKE_WRAP)
+tests_unit_test_block_messages_LDADD = $(BLOCK_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_block_plan_SOURCES = tests/unit/test_block_plan.c
 tests_unit_test_block_plan_CFLAGS = $(BLOCK_TEST_CFLAGS)
 tests_unit_test_block_plan_LDADD = $(BLOCK_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_block
+TESTS += tests/fuzz/fuzz_block
+EXTRA_DIST += tests/fuzz/corpus/block
+tests_fuzz_fuzz_block_SOURCES = tests/fuzz/fuzz_block.c $(BLOCK_FAKE) $(FUZZ_MAIN)
+tests_fuzz_fuzz_block_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(LIBNL_CFLAGS) -I$(top_srcdir)/dotsch-block
+tests_fuzz_fuzz_block_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS) $(BLOCK_FAKE_WRAP)
+tests_fuzz_fuzz_block_LDADD = $(BLOCK_LIBS)
 
 # Real packets through a router in namespaces.
 check_PROGRAMS += tests/system/block-packets
