@@ -88,6 +88,7 @@ is "$tried" ' drop reject limit:100/s quarantine queue:3 mark:0x17 log dry-run' 
 run "$(cat by-hand)" "by hand: a request among the examples"
 command=$(grep 'show --watch' commands)
 rm -f shown && mkfifo shown
+# shellcheck disable=SC2086 # words
 at router $command >shown 2>err &
 watch_pid=$!
 exec 8<shown
