@@ -17,6 +17,12 @@ lines-clean:
 UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 EXTRA_DIST += tests/summary tests/tap.sh
 
+# What takes longer than minutes, beside make check.
+LONG_TESTS =
+check-long:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(LONG_TESTS)' SCHEMA_AFTER=
+.PHONY: check-long
+
 # A fuzz target without libFuzzer replays its corpus.
 if FUZZERS
 FUZZ_MAIN =
