@@ -127,45 +127,57 @@ static void on_change(void *arg)
 	f->stage.ops->reload(f->stage.arg, false);
 }
 
-static bool set_up(struct filter *f, const struct options *o)
+/* Files are watched before they are read: what is replaced meanwhile is not missed. */
+static bool watch(struct filter *f, const struct options *o)
+{
+	f->loop = loop_new();
+	if (!f->loop || !o->follow)
+		return f->loop;
+	f->follow = follow_new(f->loop, on_change, f);
+	for (size_t i = 0; f->follow && options_file(o, i); i++)
+		if (follow_add(f->follow, options_file(o, i)) < 0)
+			return false;
+	return f->follow;
+}
+
+/* After the tables have been read: until then a signal ends the program at once. */
+static bool set_up(struct filter *f)
 {
 	static const struct line_in_ops ops = { .line = on_line, .too_long = on_too_long, .end = on_end };
 	static const int signals[] = { SIGHUP, SIGTERM, SIGINT };
-	f->loop = loop_new();
-	f->out = f->loop ? line_out_new(f->loop, STDOUT_FILENO) : NULL;
+	f->out = line_out_new(f->loop, STDOUT_FILENO);
 	f->in = f->out ? line_in_new(f->loop, STDIN_FILENO, &ops, f) : NULL;
 	if (!f->in || loop_signals(f->loop, signals, sizeof signals / sizeof *signals, on_signal, f) < 0)
 		return false;
 	line_out_on_drain(f->out, on_drain, f);
-	if (o->follow && f->stage.ops->file) {
-		f->follow = follow_new(f->loop, on_change, f);
-		for (size_t i = 0; f->follow && f->stage.ops->file(f->stage.arg, i); i++)
-			if (follow_add(f->follow, f->stage.ops->file(f->stage.arg, i)) < 0)
-				return false;
-		return f->follow;
-	}
 	return true;
+}
+
+static int run(struct filter *f, const struct options *o)
+{
+	if (!watch(f, o))
+		return log_error("cannot start: %m"), EXIT_TROUBLE;
+	if ((o->conntrack ? stage_conntrack(o, &f->stage) : stage_tables(o, &f->stage)) < 0)
+		return EXIT_TROUBLE;
+	if (!set_up(f))
+		return log_error("cannot start: %m"), EXIT_TROUBLE;
+	service_open(&f->service, f->loop);
+	service_run(&f->service);
+	service_close(&f->service);
+	if (!line_out_broken(f->out))
+		line_out_flush(f->out, 5000);
+	return f->status;
 }
 
 int filter_run(const struct options *o)
 {
 	struct filter f = { .status = EXIT_DONE };
-	if ((o->conntrack ? stage_conntrack(o, &f.stage) : stage_tables(o, &f.stage)) < 0)
-		return EXIT_TROUBLE;
-	if (set_up(&f, o)) {
-		service_open(&f.service, f.loop);
-		service_run(&f.service);
-		service_close(&f.service);
-		if (!line_out_broken(f.out))
-			line_out_flush(f.out, 5000);
-	} else {
-		log_error("cannot start: %m");
-		f.status = EXIT_TROUBLE;
-	}
+	int status = run(&f, o);
 	follow_free(f.follow);
 	line_in_free(f.in);
 	line_out_free(f.out);
 	loop_free(f.loop);
-	f.stage.ops->close(f.stage.arg);
-	return f.status;
+	if (f.stage.ops)
+		f.stage.ops->close(f.stage.arg);
+	return status;
 }

@@ -137,6 +137,14 @@ static int check(const struct options *o, enum command command, const char *extr
 	return 0;
 }
 
+const char *options_file(const struct options *o, size_t i)
+{
+	if (i < o->n_nat)
+		return o->nat[i].path;
+	i -= o->n_nat;
+	return i < o->n_snapshots ? o->snapshots[i] : NULL;
+}
+
 int options_parse(int argc, char **argv, struct options *o, enum command *command, int *operand)
 {
 	*o = (struct options){ .rules = { .max_hosts = DEFAULT_MAX_HOSTS, .max_ports = DEFAULT_MAX_PORTS } };

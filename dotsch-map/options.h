@@ -26,4 +26,7 @@ enum command { COMMAND_FILTER, COMMAND_LOOKUP, COMMAND_COMPILE, COMMAND_EXPORT }
 /* Parses everything. The command's operands are argv[*operand] and on. 0, or the exit code of a wrong command line, already told. */
 int options_parse(int argc, char **argv, struct options *o, enum command *command, int *operand);
 
+/* The files of tables, for --follow; NULL past the end. */
+const char *options_file(const struct options *o, size_t i);
+
 #endif

@@ -13,8 +13,6 @@ struct stage_ops {
 	/* Look whether the sources have changed. force: a signal asked for it. */
 	void (*reload)(void *arg, bool force);
 	void (*close)(void *arg);
-	/* The files it was made from, for --follow; NULL past the end. */
-	const char *(*file)(void *arg, size_t i);
 };
 
 struct stage { const struct stage_ops *ops; void *arg; };

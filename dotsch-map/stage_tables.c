@@ -76,18 +76,9 @@ static void on_close(void *arg)
 	free(t);
 }
 
-static const char *file_of(void *arg, size_t i)
-{
-	const struct options *o = ((struct tables *)arg)->o;
-	if (i < o->n_nat)
-		return o->nat[i].path;
-	i -= o->n_nat;
-	return i < o->n_snapshots ? o->snapshots[i] : NULL;
-}
-
 int stage_tables(const struct options *o, struct stage *s)
 {
-	static const struct stage_ops ops = { .mitigate = on_mitigate, .reload = on_reload, .close = on_close, .file = file_of };
+	static const struct stage_ops ops = { .mitigate = on_mitigate, .reload = on_reload, .close = on_close };
 	struct tables *t = calloc(1, sizeof *t);
 	if (!t || load(o, t->v, &t->nat.n) < 0) {
 		free(t);

@@ -99,6 +99,23 @@ exec 4>&-
 wait "$filter"
 filter=
 
+# A table that is replaced while another one is still being read is not missed.
+cp "$golden/map-nat.json" "$work/early.json"
+mkfifo "$work/late.json" "$work/lines2"
+timeout 60 "$map" --follow --captured $now --nat "$work/early.json" --nat "$work/late.json" <"$work/lines2" >"$work/followed" 2>"$work/log" &
+filter=$!
+exec 4>"$work/lines2"
+wait_for 10 said 'early.json: ' 1
+timeout 10 sh -c 'exec 5>"$1" && cp "$2" "$1.new" && mv "$1.new" "$1" && cp "$4" "$3.new" && mv "$3.new" "$3" && cat "$2" >&5' sh \
+	"$work/late.json" "$golden/map-rules.json" "$work/early.json" "$work/second.json"
+wait_for 10 said 'read anew' 1
+request e 20480 >&4
+wait_for 10 answers 1
+is "$(source_of 1)" 100.64.8.22/32 '--follow: a table replaced during the start is taken up'
+exec 4>&-
+wait "$filter"
+filter=
+
 # Tables that are refused at the start, and command lines.
 timeout 10 "$map" --nat "$work/cut.json" </dev/null >/dev/null 2>"$work/err"
 is $? 111 'a table that is cut short is refused at the start'
