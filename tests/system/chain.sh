@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # chain.sh - the four programs in the lab: keys, configurations, start, and what tests and the demo ask of them. Needs lab.sh, inside a lab.
 #
-# The provider runs   lines ─▶ stamp ─▶ dotsch-map --nat ─▶ dotsch-client   and the router   dotsch-serverd --exec 'dotsch-map --conntrack | dotsch-block'.
+# The provider runs   lines ─▶ stamp ─▶ dotsch-map --follow ─▶ dotsch-client   and the router   dotsch-serverd --exec 'dotsch-map --conntrack | dotsch-block'.
 # Everything they write stands in $LAB: client.out client.err serverd.out serverd.err, provider.map (lines resolved by the provider), router.map, router.status.
 CHAIN_VICTIM=203.0.113.9
 CHAIN_PORT=443
@@ -112,14 +112,26 @@ chain_complain() {
 	return 0
 }
 
-# The provider's map with the CGN's table of this moment; returns once the table is loaded. Lines for it go to descriptor 9.
-chain_map() {
-	[ -p $LAB/lines ] || mkfifo $LAB/lines
-	exec 9<>$LAB/lines
+# The CGN's table of this moment as a snapshot, checked and moved into place whole.
+chain_snapshot() {
 	chain_now=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)
-	at provider dotsch-map export --conntrack >$LAB/cgn.json || return 1
+	at provider dotsch-map export --conntrack >$LAB/cgn.json && dotsch-map -q compile --captured $chain_now --nat $LAB/cgn.json --output $LAB/cgn.snap
+}
+
+chain_taken_up() { [ "$(grep -c 'read anew' $LAB/map.err)" -gt "$1" ]; }
+
+# The provider's map with a fresh snapshot: started with it, or, when it runs already, left to take it up. Returns once the snapshot is in use.
+# Lines for it go to descriptor 9.
+chain_map() {
+	if [ -p $LAB/lines ]; then
+		chain_before=$(grep -c 'read anew' $LAB/map.err)
+		chain_snapshot && lab_wait 20 chain_taken_up "$chain_before"
+		return
+	fi
+	chain_snapshot && mkfifo $LAB/lines || return 1
+	exec 9<>$LAB/lines
 	{
-		stamp $LAB/times <$LAB/lines | dotsch-map --captured $chain_now --nat $LAB/cgn.json 2>>$LAB/map.err | tee -a $LAB/provider.map >$LAB/commands
+		stamp $LAB/times <$LAB/lines | dotsch-map --follow --snapshot $LAB/cgn.snap 2>>$LAB/map.err | tee -a $LAB/provider.map >$LAB/commands
 	} 8>&- 9>&- &
 	# A line of a type that a map does not know comes out as it went in, and not before the table stands.
 	echo '{"type":"x-loaded"}' >&9
