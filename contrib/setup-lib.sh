@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # setup-lib.sh - what setup-provider and setup-router have in common: questions, checks of words, and files that appear all at once or not at all.
 setup_me=${0##*/}
-setup_here=$(cd "$(dirname "$0")" && pwd)
+setup_here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 setup_newline='
 '
 setup_work='' setup_done='' setup_made=''
@@ -203,6 +203,12 @@ service() { [ "$setup_dir" = /etc/dotsch ] && command -v systemctl >/dev/null &&
 
 # shell_word TEXT: as one would type it.
 shell_word() { case $1 in *[!A-Za-z0-9_./:=@%+,-]*) printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")" ;; *) printf '%s' "$1" ;; esac; }
+
+# sister NAME: the other script, called as this one is: the packages put dotsch- in front.
+sister() { case $setup_me in dotsch-*) printf 'dotsch-%s' "$1" ;; *) printf '%s' "$1" ;; esac; }
+
+# me: this script as it was called.
+me() { if [ "$(command -v "$setup_me" || :)" = "$0" ]; then printf '%s' "$setup_me"; else shell_word "$0"; fi; }
 
 # typed PROGRAM: how the user starts it from here: by its name when that finds it.
 typed() {

@@ -5,4 +5,6 @@ dist_man_MANS += %D%/dotsch.7
 dist_man_MANS += %D%/dotsch-serverd.8
 dist_man_MANS += %D%/dotsch-client.1
 dist_man_MANS += %D%/dotsch.conf.5
+dist_man_MANS += %D%/dotsch-setup.8
+dist_man_MANS += %D%/dotsch-operations.7
 dist_man_MANS += %D%/dotsch-map.1

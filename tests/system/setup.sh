@@ -152,4 +152,15 @@ is "$(grep -c = page/client.conf)" 15 'which are fifteen'
 } | sed "s|/etc/dotsch|$LAB/page|" >page/serverd.conf
 "$serverd" -q -n -c page/serverd.conf >said 2>&1
 is $? 0 'every example of serverd.conf is taken' || said
+
+# The examples of dotsch-setup(8), one after the other.
+page=$contrib/../man/dotsch-setup.8
+mkdir manual && cd manual || exit 1
+sed -n 's/^[.]Dl dotsch-//p' "$page" >../commands
+is "$(wc -l <../commands)" 3 'dotsch-setup(8) has three examples'
+while read -r command; do
+	# shellcheck disable=SC2086 # its words
+	"$contrib"/$command </dev/null >"$LAB/said" 2>&1
+	ok $? "dotsch-setup(8): $command" || said
+done <../commands
 done_testing
