@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2086
+# shellcheck shell=sh disable=SC2086,SC2012
 # SPDX-License-Identifier: GPL-3.0-or-later
 # chain-form.sh - what the four chain-*.sh have in common: `chain_form SCRIPT TRANSPORT AUTH` runs the whole chain once on real packets, as TAP.
 . "${top_srcdir:-.}/tests/tap.sh"
@@ -83,7 +83,10 @@ form_end() {
 	kill -TERM $chain_client_pid
 	wait $chain_client_pid
 	is $? 0 'dotsch-client ends at SIGTERM with 0'
-	is "$(cat $LAB/client.err $LAB/serverd.err $LAB/map.err 2>/dev/null | grep -E 'Sanitizer|runtime error|Assertion')" '' 'nothing crashed or leaked'
+	[ -z "${chain_ring_pid:-}" ] || wait $chain_ring_pid
+	is "$(cat $LAB/client.err $LAB/serverd.err $LAB/map.err $LAB/wrapped.* 2>/dev/null | grep -E 'Sanitizer|runtime error|Assertion|^==')" '' 'nothing crashed or leaked'
+	[ -z "${CHAIN_WRAP:-}" ] || is "$(cd $LAB && for p in client serverd map block; do ls wrapped.dotsch-$p.* | head -n 1; done | sed 's/[.][0-9]*$//' | tr '\n' ' ')" \
+		'wrapped.dotsch-client wrapped.dotsch-serverd wrapped.dotsch-map wrapped.dotsch-block ' 'all four were wrapped'
 }
 
 chain_form() {

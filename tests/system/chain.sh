@@ -12,8 +12,23 @@ CHAIN_PIPELINE="dotsch-map --conntrack | tee -a $LAB/router.map | dotsch-block |
 # chain_path BUILD: the programs of a build tree come first; an installed set is found by itself.
 chain_path() {
 	chain_demo=$1/contrib/demo
-	PATH=$1/dotsch-client:$1/dotsch-serverd:$1/dotsch-map:$1/dotsch-block:$chain_demo:$PATH:/usr/sbin:/sbin
+	PATH=$1/dotsch-client:$1/dotsch-serverd:$1/dotsch-map:$1/dotsch-block:$chain_demo:$PATH:/usr/sbin:/sbin:/usr/lib/dotsch/demo
 	export PATH
+	[ -z "${CHAIN_WRAP:-}" ] || chain_wrap
+}
+
+# With CHAIN_WRAP="valgrind …" each of the four runs under it; what it says is in $LAB/wrapped.PROGRAM.PID. It goes with no system call filter.
+chain_wrap() {
+	mkdir -p $LAB/wrap
+	for chain_program in dotsch-client dotsch-serverd dotsch-map dotsch-block; do
+		chain_real=$(command -v $chain_program) || return 1
+		case $chain_real in /*) ;; *) chain_real=$(pwd)/$chain_real ;; esac
+		chain_option=''
+		[ $chain_program != dotsch-block ] || chain_option=--no-sandbox
+		printf '#!/bin/sh\nexec %s --log-file=%s %s %s "$@"\n' "$CHAIN_WRAP" "$LAB/wrapped.$chain_program.%p" "$chain_real" "$chain_option" >$LAB/wrap/$chain_program
+		chmod +x $LAB/wrap/$chain_program
+	done
+	PATH=$LAB/wrap:$PATH
 }
 
 # chain_field NAME [FILE…]: the values of a plain member, one a line.
@@ -88,6 +103,16 @@ chain_client() {
 }
 
 chain_serverd() {
+	# valgrind knows no pidfd, which --exec needs: there the ring is made of FIFOs, as the packages make it.
+	if [ -n "${CHAIN_WRAP:-}" ]; then
+		[ -p $LAB/requests ] || mkfifo $LAB/requests $LAB/status
+		: >>$LAB/serverd.out
+		nsenter --net=/run/netns/router -- sh -c "$CHAIN_PIPELINE" <$LAB/requests >$LAB/status 2>>$LAB/serverd.err 8>&- &
+		chain_ring_pid=$!
+		nsenter --net=/run/netns/router -- dotsch-serverd -c $LAB/serverd.conf "$@" <>$LAB/status 1<>$LAB/requests 2>>$LAB/serverd.err 8>&- &
+		chain_serverd_pid=$!
+		return
+	fi
 	nsenter --net=/run/netns/router -- dotsch-serverd -c $LAB/serverd.conf --exec "$CHAIN_PIPELINE" "$@" </dev/null >>$LAB/serverd.out 2>>$LAB/serverd.err 8>&- &
 	chain_serverd_pid=$!
 }

@@ -33,14 +33,14 @@ over /etc /var/lib || skip_all 'no overlay can be mounted here'
 rm -rf /etc/dotsch /var/lib/dotsch-serverd /var/lib/dotsch-client
 if [ -n "${UNITS_INSTALLED:-}" ]; then
 	sysusers=/usr/lib/sysusers.d/dotsch-common.conf tmpfiles=/usr/lib/tmpfiles.d/dotsch-common.conf
-	scripts=/usr/share/doc/dotsch-common/examples
-	for file in "$sysusers" "$tmpfiles" "$scripts/setup-router" "$UNIT_DIR/dotsch-client.service"; do
+	scripts=/usr/sbin/dotsch-
+	for file in "$sysusers" "$tmpfiles" "${scripts}setup-router" "$UNIT_DIR/dotsch-client.service"; do
 		[ -f "$file" ] || bail_out "$file is not installed"
 	done
 	mkdir -p /etc/dotsch
 else
 	over /usr/bin /usr/sbin || skip_all 'no overlay can be mounted here'
-	sysusers=$top/debian/dotsch-common.sysusers tmpfiles=$top/debian/dotsch-common.tmpfiles scripts=$top/contrib UNIT_DIR=$top/debian
+	sysusers=$top/debian/dotsch-common.sysusers tmpfiles=$top/debian/dotsch-common.tmpfiles scripts=$top/contrib/ UNIT_DIR=$top/debian
 	cp "$build/dotsch-client/dotsch-client" "$build/dotsch-map/dotsch-map" /usr/bin && cp "$build/dotsch-serverd/dotsch-serverd" "$build/dotsch-block/dotsch-block" /usr/sbin ||
 		bail_out 'the programs are not built'
 	systemd-sysusers "$sysusers" || bail_out 'the users cannot be made'
@@ -74,9 +74,9 @@ done
 lab_up || bail_out 'the lab does not come up'
 
 # The first run, as the two scripts say it.
-"$scripts/setup-provider" --listen 100.64.8.1 --psk --add-router cpe-0001 --domain 100.64.8.21/32 </dev/null >"$LAB/said" 2>&1
+"${scripts}setup-provider" --listen 100.64.8.1 --psk --add-router cpe-0001 --domain 100.64.8.21/32 </dev/null >"$LAB/said" 2>&1
 ok $? 'setup-provider' || cat "$LAB/said"
-"$scripts/setup-router" --from /etc/dotsch/routers/cpe-0001.bundle </dev/null >"$LAB/said" 2>&1
+"${scripts}setup-router" --from /etc/dotsch/routers/cpe-0001.bundle </dev/null >"$LAB/said" 2>&1
 ok $? 'setup-router' || cat "$LAB/said"
 
 # A flood from one host and a conversation of another one, towards a victim that counts by sender.
