@@ -38,6 +38,8 @@ static const char *state_of(const struct record *r)
 		return "rejected";
 	case PHASE_ENDED:
 		return "ended";
+	case PHASE_ARMED:
+		return r->life.pending ? "pending" : "armed";
 	case PHASE_INACTIVE:
 		return "inactive";
 	}
@@ -81,7 +83,7 @@ static void show_one(void *arg, struct record *r)
 {
 	struct command *c = arg;
 
-	if (r->life.phase != PHASE_ENDED && meant(c, r) && (!c->pending_only || ((r->life.pending || r->held) && r->life.phase == PHASE_ACTIVE)))
+	if (r->life.phase != PHASE_ENDED && meant(c, r) && (!c->pending_only || ((r->life.pending || r->held) && life_stands(&r->life) && r->life.phase != PHASE_TERMINATING)))
 		say(c, command_describe(r, server_moment(c->server).now));
 }
 

@@ -7,6 +7,7 @@
 #include "audit.h"
 #include "emit.h"
 #include "policy.h"
+#include "preset.h"
 
 static bool any_overlap(const struct prefix_list *a, const struct prefix_list *b)
 {
@@ -35,11 +36,12 @@ enum verdict consent_judge(const struct peer_config *p, const struct prefix_list
 	*why = "";
 	if (any_overlap(&m->target_prefix, &p->legitimate_targets) || any_overlap(&m->source_prefix, &p->legitimate_sources))
 		return VERDICT_LEGITIMATE;
-	if (any_shorter(&m->target_prefix, 16, 32)) {
+	/* The base channel's targets are the client's own network: what it asks for there harms nobody else (CH-28). */
+	if (p->channel == CHANNEL_CALL_HOME && any_shorter(&m->target_prefix, 16, 32)) {
 		*why = "the target is wider than /16 (IPv6: /32)";
 		return VERDICT_ASK;
 	}
-	if (any_overlap(&m->target_prefix, guarded)) {
+	if (p->channel == CHANNEL_CALL_HOME && any_overlap(&m->target_prefix, guarded)) {
 		*why = "the target covers a DOTS peer or a resolver of this router";
 		return VERDICT_ASK;
 	}
@@ -77,11 +79,11 @@ bool consent_accept(struct core *core, struct record *r, const char *host, const
 	if (r->life.phase == PHASE_REJECTED) {
 		if (life_left(&r->life, at.now) == 0)
 			return false;
-		r->life.phase = PHASE_ACTIVE;
+		r->life.phase = preset_is(r) && !r->client->lost ? PHASE_ARMED : PHASE_ACTIVE;
 		r->life.due = r->life.expires;
 		r->life.cause = CONFLICT_CAUSE_NONE;
 		r->life.reported = STATUS_IN_PROGRESS;
-	} else if (r->life.phase != PHASE_ACTIVE) {
+	} else if (r->life.phase != PHASE_ACTIVE && r->life.phase != PHASE_ARMED) {
 		return false;
 	}
 	if (host != NULL)
@@ -89,13 +91,13 @@ bool consent_accept(struct core *core, struct record *r, const char *host, const
 	r->life.pending = false;
 	r->life.by_owner = who != NULL;
 	r->note[0] = '\0';
-	if (r->life.start == 0) {
-		r->life.start = (uint64_t)(at.wall / 1000);
-		r->life.began = at.now;
-	}
 	r->life.due = r->life.expires;
+	if (r->life.phase == PHASE_ACTIVE) {
+		if (r->life.start == 0)
+			life_begin(&r->life, at.now, at.wall);
+		outcome_line(o, emit_mitigate(r, at.now));
+	}
 	ledger_changed(&core->ledger, r);
-	outcome_line(o, emit_mitigate(r, at.now));
 	audit_note(o, r, "accepted", who != NULL ? who : "policy", host);
 	if (before.phase == PHASE_REJECTED)
 		outcome_contenders(o, r);
@@ -106,9 +108,10 @@ bool consent_reject(struct core *core, struct record *r, const char *note, const
 {
 	struct life before = r->life;
 
-	if (!life_live(&r->life))
+	if (!life_stands(&r->life))
 		return false;
-	outcome_line(o, emit_withdraw(r, "rejected"));
+	if (life_live(&r->life))
+		outcome_line(o, emit_withdraw(r, "rejected"));
 	r->life.phase = PHASE_REJECTED;
 	r->life.pending = false;
 	r->life.by_owner = who != NULL;
@@ -121,6 +124,16 @@ bool consent_reject(struct core *core, struct record *r, const char *note, const
 	audit_note(o, r, "rejected", who != NULL ? who : "policy", note);
 	outcome_contenders(o, r);
 	return outcome_changed(o, r, &before) == 0;
+}
+
+int64_t consent_until(const struct core *core, const struct record *r, int64_t now)
+{
+	const struct peer_config *p = settings_peer(core->settings, r->client->peer);
+	struct ruling ruling = { .consent_s = 0 };
+
+	if (p != NULL)
+		policy_rule(p, &r->m, &ruling);
+	return ruling.consent_s != 0 && now + ruling.consent_s * INT64_C(1000) < r->life.expires ? now + ruling.consent_s * INT64_C(1000) : r->life.expires;
 }
 
 void consent_resolvers(const char *path, struct prefix_list *out)

@@ -8,6 +8,7 @@
 #include "dots/envelope.h"
 #include "dots/json.h"
 #include "emit.h"
+#include "preset.h"
 
 #define NOTE_MAX 199
 #define LABEL_MAX 64
@@ -114,8 +115,10 @@ static int status(struct core *core, const struct envelope *e, struct moment at,
 	}
 	if (label != NULL)
 		s = dots_status_of(label);
-	if (s >= STATUS_IN_PROGRESS && s <= STATUS_EXCEEDED)
+	if (s >= STATUS_IN_PROGRESS && s <= STATUS_EXCEEDED) {
 		take_report(r, s, reason, o);
+		preset_stopped(core, r, at, o);
+	}
 	else if (label != NULL && s == STATUS_NONE)
 		return reason_set(why, REASON_BAD_REQUEST, "status", "RFC 9132, 4.4.2", "\"%s\" is no status", label);
 	return 0;

@@ -146,7 +146,7 @@ static bool read_life(const struct store_row *row, const struct load *l, struct 
 	if (out->phase == PHASE_REJECTED)
 		longest = (int64_t)s->rejected_s + DEACTIVATED_KEPT_S;
 	out->due = boot_time(row, DUE, l, longest);
-	return (lifetime == LIFETIME_INDEFINITE || (lifetime > 0 && lifetime <= LIFETIME_MAX)) && out->phase <= PHASE_INACTIVE && out->phase != PHASE_ENDED && out->cause <= CONFLICT_OVERLAPPING_PIPES &&
+	return (lifetime == LIFETIME_INDEFINITE || (lifetime > 0 && lifetime <= LIFETIME_MAX)) && out->phase <= PHASE_ARMED && out->phase != PHASE_ENDED && out->cause <= CONFLICT_OVERLAPPING_PIPES &&
 	    out->ended <= STATUS_SIGNAL_LOSS;
 }
 
@@ -185,6 +185,8 @@ static void load_row(void *arg, const struct store_row *row)
 	}
 	r = read_record(row, l);
 	c = ledger_client(&l->core->ledger, store_column_text(row, PROVIDER), store_column_text(row, CUID), true);
+	if (c != NULL)
+		c->base = settings_peer(l->core->settings, c->peer)->channel == CHANNEL_BASE;
 	if (r == NULL || c == NULL || client_find(c, r->m.mid) != NULL || ledger_insert(&l->core->ledger, c, r) != 0) {
 		record_free(r);
 		l->bad++;

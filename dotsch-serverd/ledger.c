@@ -105,7 +105,7 @@ bool client_owns(const struct client *c, const char *credential)
 bool client_live(const struct client *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (life_live(&c->v[i]->life))
+		if (life_stands(&c->v[i]->life))
 			return true;
 	return false;
 }
@@ -226,6 +226,12 @@ void life_grant(struct life *l, int64_t lifetime, int64_t now)
 	l->due = l->expires;
 }
 
+void life_begin(struct life *l, int64_t now, int64_t wall)
+{
+	l->start = (uint64_t)(wall / 1000);
+	l->began = now;
+}
+
 int64_t life_left(const struct life *l, int64_t now)
 {
 	if (l->expires == LEDGER_NEVER)
@@ -244,6 +250,8 @@ enum dots_status life_status(const struct life *l)
 	case PHASE_ENDED:
 	case PHASE_INACTIVE:
 		return l->ended;
+	case PHASE_ARMED:
+		return l->repeats > 0 ? l->ended : STATUS_SIGNAL_LOSS;
 	}
 	return STATUS_NONE;
 }
@@ -251,6 +259,11 @@ enum dots_status life_status(const struct life *l)
 bool life_live(const struct life *l)
 {
 	return l->phase == PHASE_ACTIVE || l->phase == PHASE_TERMINATING;
+}
+
+bool life_stands(const struct life *l)
+{
+	return life_live(l) || l->phase == PHASE_ARMED;
 }
 
 size_t ledger_count(const struct ledger *t, const char *peer)
@@ -274,6 +287,11 @@ bool ledger_mitigating(const struct ledger *t, const char *peer)
 	return false;
 }
 
+bool client_overlap(const struct client *c, const struct mitigation *a, const struct mitigation *b)
+{
+	return c->base ? mitigation_targets_overlap(a, b) : mitigation_overlap(a, b);
+}
+
 void ledger_contenders(const struct record *r, bool (*fn)(void *arg, struct record *other), void *arg)
 {
 	const struct ledger *t = r->client->ledger;
@@ -284,7 +302,7 @@ void ledger_contenders(const struct record *r, bool (*fn)(void *arg, struct reco
 		if (c == r->client || strcmp(c->peer, r->client->peer) != 0)
 			continue;
 		for (size_t j = 0; j < c->n; j++)
-			if (life_live(&c->v[j]->life) && mitigation_overlap(&r->m, &c->v[j]->m) && !fn(arg, c->v[j]))
+			if (life_live(&c->v[j]->life) && client_overlap(c, &r->m, &c->v[j]->m) && !fn(arg, c->v[j]))
 				return;
 	}
 }
@@ -307,9 +325,12 @@ bool ledger_contended(const struct record *r)
 
 const struct record *ledger_winner(const struct client *c, const struct mitigation *m, uint32_t mid)
 {
-	for (size_t i = c != NULL ? c->n : 0; i-- > 0 && c->v[i]->m.mid > mid;)
-		if (c->v[i]->life.phase == PHASE_ACTIVE && mitigation_overlap(m, &c->v[i]->m))
-			return c->v[i];
+	for (size_t i = c != NULL ? c->n : 0; i-- > 0 && c->v[i]->m.mid > mid;) {
+		const struct record *r = c->v[i];
+
+		if ((r->life.phase == PHASE_ACTIVE || r->life.phase == PHASE_ARMED) && (m->trigger == 0) == (r->m.trigger == 0) && client_overlap(c, m, &r->m))
+			return r;
+	}
 	return NULL;
 }
 

@@ -21,6 +21,7 @@ enum phase {
 	PHASE_REJECTED,              /* the owner, or the traffic, says no; kept so that asking again gets the same answer */
 	PHASE_ENDED,                 /* over; only observers still see it */
 	PHASE_INACTIVE,              /* another of a higher mid is in the way: kept for a while, and taken up when the client asks again and that is over */
+	PHASE_ARMED,                 /* waits for the loss of the signal channel, see preset.h */
 };
 
 /* What changes during a mitigation's life; copied whole to undo a change. */
@@ -37,12 +38,14 @@ struct life {
 	enum dots_status reported;   /* what the enforcing side last said; STATUS_IN_PROGRESS before */
 	enum dots_status ended;      /* the last word, in PHASE_REJECTED, PHASE_ENDED and PHASE_INACTIVE */
 	enum conflict_cause cause;
+	unsigned repeats;            /* PHASE_ARMED: how often the last word is still to be told */
 };
 
 struct client {
 	struct ledger *ledger;
 	char *peer, *cuid;
 	char *credential;            /* which of the peer's credentials has made this state; NULL = not known */
+	bool base, lost;             /* of the base channel; whose signal channel is lost */
 	struct record **v;           /* by mid */
 	size_t n, cap;
 };
@@ -77,7 +80,10 @@ struct client *ledger_client(struct ledger *t, const char *peer, const char *cui
 int client_own(struct client *c, const char *credential);
 /* Whether what there is under this cuid is the credential's own. NULL allowed: nothing is everybody's. */
 bool client_owns(const struct client *c, const char *credential);
-bool client_live(const struct client *c);            /* any live mitigation */
+bool client_live(const struct client *c);            /* any live or armed mitigation */
+/* Design rule 1 on a Call Home channel, where the sources are what is asked about; the letter of RFC 9132, 4.4.1, on the base channel, where they are
+   hints (CH-28). */
+bool client_overlap(const struct client *c, const struct mitigation *a, const struct mitigation *b);
 struct record *ledger_find(struct ledger *t, const char *peer, const char *cuid, uint32_t mid);
 struct record *client_find(const struct client *c, uint32_t mid);
 
@@ -96,6 +102,8 @@ void ledger_run(struct ledger *t, int64_t now, void (*fn)(void *arg, struct reco
 
 /* Grants a lifetime from now on. */
 void life_grant(struct life *l, int64_t lifetime, int64_t now);
+/* The mitigation begins: wall is in ms since 1970. */
+void life_begin(struct life *l, int64_t now, int64_t wall);
 /* Seconds left, rounded up; LIFETIME_INDEFINITE; 0 when over. */
 int64_t life_left(const struct life *l, int64_t now);
 /* The status a client reads (RFC 9132, Table 3). */
@@ -103,13 +111,16 @@ enum dots_status life_status(const struct life *l);
 /* In force or waiting to be: what `sync` names, what counts as a mitigation under way. */
 bool life_live(const struct life *l);
 
+/* Live, or armed: a request that stands. */
+bool life_stands(const struct life *l);
+
 size_t ledger_count(const struct ledger *t, const char *peer);     /* all but the ended ones */
 bool ledger_mitigating(const struct ledger *t, const char *peer);  /* any live one that is not pending: mitigating-config applies */
 /* The live mitigations of the same peer's other clients that overlap r: both are in force, and both clients are told (RFC 9132, 4.4.1.3).
    fn returns false to stop. */
 void ledger_contenders(const struct record *r, bool (*fn)(void *arg, struct record *other), void *arg);
 bool ledger_contended(const struct record *r);           /* any */
-/* The live mitigation of the same client that keeps r from being in force: of a higher mid, and overlapping. NULL = none. */
+/* The mitigation of the same client that keeps r from standing: of a higher mid and the same trigger type, and overlapping. NULL = none. */
 const struct record *ledger_winner(const struct client *c, const struct mitigation *m, uint32_t mid);
 /* Every record, in order of client and mid. fn must not change the table's shape. */
 void ledger_each(const struct ledger *t, void (*fn)(void *arg, struct record *r), void *arg);

@@ -20,8 +20,10 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/policy.c %D%/policy.h \
 	%D%/settings_policy.c \
 	%D%/pipeline.c %D%/pipeline.h \
-	%D%/peer.c %D%/peer.h \
-	%D%/peer_dial.c %D%/peer_move.c %D%/peer_private.h \
+	%D%/listener.c %D%/listener.h \
+	%D%/peer.c %D%/peer.h %D%/peer_private.h \
+	%D%/peer_called.c %D%/peer_dial.c %D%/peer_move.c %D%/peer_session.c \
+	%D%/preset.c %D%/preset.h \
 	%D%/rate.c %D%/rate.h \
 	%D%/redirect.c %D%/redirect.h \
 	%D%/reload.c %D%/server_private.h \
@@ -30,7 +32,7 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/resource.c %D%/resource.h \
 	%D%/interface.c %D%/interface.h \
 	%D%/server.c %D%/server.h \
-	%D%/settings.c %D%/settings.h %D%/settings_peer.c %D%/settings_private.h \
+	%D%/settings.c %D%/settings.h %D%/settings_base.c %D%/settings_peer.c %D%/settings_private.h \
 	%D%/show.c %D%/show.h \
 	%D%/sigconfig.c %D%/sigconfig.h \
 	%D%/ledger.c %D%/ledger.h \

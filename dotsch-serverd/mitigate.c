@@ -10,6 +10,7 @@
 #include "dots/validate.h"
 #include "emit.h"
 #include "policy.h"
+#include "preset.h"
 #include "view.h"
 
 #define TERMINATING_MAX_S 300        /* RFC 9132, 4.4.4 */
@@ -112,10 +113,24 @@ static void refresh(struct put *p, struct record *r)
 		life_grant(&r->life, granted(p), p->at.now);
 	else
 		r->life.due = r->life.expires;
+	if (r->life.repeats > 0)
+		r->life.due = before.due;
 	ledger_changed(&p->core->ledger, r);
 	outcome_changed(p->o, r, &before);
-	outcome_line(p->o, emit_mitigate(r, p->at.now));
+	if (life_live(&r->life))
+		outcome_line(p->o, emit_mitigate(r, p->at.now));
 	answer_granted(p, CODE_CHANGED, r);
+}
+
+/* There is no room: another server may have some (RFC 9132, 4.6). */
+static void answer_busy(struct put *p, const char *why)
+{
+	const struct listen_settings *l = &p->core->settings->listen;
+
+	if (p->who->peer->channel == CHANNEL_BASE && l->redirect == REDIRECT_FULL && l->alt_server != NULL)
+		reply_redirect(&p->o->reply, l);
+	else
+		reply_unavailable(&p->o->reply, RETRY_BUSY_S, why);
 }
 
 /* For the trail: a request that never came to be one. by = what had been refused before, NULL = the list of legitimate traffic. */
@@ -132,16 +147,23 @@ static void note_refused(struct put *p, const struct record *by)
 struct overlap {
 	const struct record *winner;         /* of a higher mid */
 	const struct record *rejected;       /* this has been refused already */
-	size_t n_replaced;
+	size_t n_replaced, n_displaced;
 	unsigned terminating_s;
 };
 
 struct rejected { const struct put *put; const struct record *found; };
 
-/* A request of this mid takes the place of what is in force, and of an older one that waits to be. */
+/* A request of this mid takes the place of what stands, and of an older one that waits to. */
 static bool replaces(uint32_t mid, const struct mitigation *m, const struct record *other)
 {
-	return other->m.mid != mid && (life_live(&other->life) || (other->life.phase == PHASE_INACTIVE && other->m.mid < mid)) && mitigation_overlap(m, &other->m);
+	return other->m.mid != mid && (m->trigger == 0) == preset_is(other) &&
+	    (life_stands(&other->life) || (other->life.phase == PHASE_INACTIVE && other->m.mid < mid)) && client_overlap(other->client, m, &other->m);
+}
+
+/* A prepared request and one that acts at once stand side by side, but one that has been fired gives way (RFC 9132, 4.4.1). */
+static bool displaces(const struct mitigation *m, const struct record *other)
+{
+	return m->trigger != 0 && preset_is(other) && life_live(&other->life) && client_overlap(other->client, m, &other->m);
 }
 
 /* An owner's word is not undone by asking again under another mid or cuid, nor by another peer; what was refused otherwise is for the peer that asked. */
@@ -149,8 +171,10 @@ static void find_rejected(void *arg, struct record *r)
 {
 	struct rejected *s = arg;
 
-	if (r->life.phase == PHASE_REJECTED && (r->life.by_owner || strcmp(r->client->peer, s->put->who->peer->name) == 0) &&
-	    mitigation_overlap(s->put->asked, &r->m))
+	/* What is asked about on the two channels is not the same: sources here, targets there. */
+	if (r->life.phase != PHASE_REJECTED || r->client->base != (s->put->who->peer->channel == CHANNEL_BASE))
+		return;
+	if ((r->life.by_owner || strcmp(r->client->peer, s->put->who->peer->name) == 0) && client_overlap(r->client, s->put->asked, &r->m))
 		s->found = r;
 }
 
@@ -163,6 +187,7 @@ static void find_overlaps(const struct put *p, const struct client *c, struct ov
 	for (size_t i = 0; c != NULL && i < c->n; i++) {
 		struct record *other = c->v[i];
 
+		out->n_displaced += displaces(p->asked, other);
 		if (!replaces(p->what->mid, p->asked, other))
 			continue;
 		out->n_replaced++;
@@ -177,6 +202,8 @@ static void drop_replaced(struct put *p, struct client *c, const struct record *
 	for (size_t i = c->n; i-- > 0;) {
 		struct record *other = c->v[i];
 
+		if (displaces(&by->m, other))
+			preset_rearm(p->core, other, STATUS_WITHDRAWN, "replaced", p->at, p->o);
 		if (!replaces(by->m.mid, &by->m, other))
 			continue;
 		if (life_live(&other->life))
@@ -232,7 +259,7 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 	struct record *r = record_new(p->asked, p->what->mid), *before = client_find(c, p->what->mid);
 	uint8_t code = before != NULL && before->life.phase == PHASE_INACTIVE ? CODE_CHANGED : CODE_CREATED;
 
-	if (r == NULL || outcome_reserve(p->o, ov->n_replaced + 2) != 0) {
+	if (r == NULL || outcome_reserve(p->o, ov->n_replaced + ov->n_displaced + 2) != 0) {
 		record_free(r);
 		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "out of memory");
 		return;
@@ -249,10 +276,11 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 		if (ruling.consent_s != 0 && until < r->life.due)
 			r->life.due = until;
 		strncpy(r->note, why_ask, sizeof(r->note) - 1);
-	} else {
-		r->life.start = (uint64_t)(p->at.wall / 1000);
-		r->life.began = p->at.now;
+	} else if (!preset_is(r)) {
+		life_begin(&r->life, p->at.now, p->at.wall);
 	}
+	if (preset_is(r))
+		r->life.phase = PHASE_ARMED;
 	if (before != NULL)
 		record_free(ledger_take(&p->core->ledger, before));
 	if (client_own(c, p->who->credential) != 0 || ledger_insert(&p->core->ledger, c, r) != 0) {
@@ -261,7 +289,8 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 		return;
 	}
 	outcome_added(p->o, r);
-	outcome_line(p->o, emit_mitigate(r, p->at.now));
+	if (!preset_is(r))
+		outcome_line(p->o, emit_mitigate(r, p->at.now));
 	audit_note(p->o, r, "requested", p->who->peer->name, r->note);
 	drop_replaced(p, c, r);
 	tell_contenders(p, r);
@@ -282,15 +311,17 @@ static void put_new(struct put *p, struct client *c)
 	} else if (ov.winner != NULL) {
 		keep_inactive(p, c, ov.winner);
 	} else if (ledger_count(&core->ledger, p->who->peer->name) - ov.n_replaced >= p->who->peer->max_mitigations) {
-		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "as many mitigations as this server keeps for one client");
+		answer_busy(p, "as many mitigations as this server keeps for one client");
 	} else if (core->room != NULL && !core->room(core->arg)) {
-		reply_unavailable(&p->o->reply, RETRY_BUSY_S, "the enforcing side does not keep up");
+		answer_busy(p, "the enforcing side does not keep up");
 	} else {
 		c = c != NULL ? c : ledger_client(&core->ledger, p->who->peer->name, p->what->cuid, true);
-		if (c == NULL)
-			reply_unavailable(&p->o->reply, RETRY_BUSY_S, "more cuids than this server keeps for one client");
-		else
+		if (c == NULL) {
+			answer_busy(p, "more cuids than this server keeps for one client");
+		} else {
+			c->base = p->who->peer->channel == CHANNEL_BASE;
 			add(p, c, verdict, why_ask, &ov);
+		}
 	}
 }
 
@@ -313,7 +344,15 @@ static void put_known(struct put *p, struct record *r)
 /* The request without its place: Uri-Path, options and body. */
 static int read_put(struct put *p, const struct message *m, struct body *body, struct reason *why)
 {
-	struct validate_rules rules = { .call_home = true, .with_lifetime = !p->efficacy, .domain = p->who->domain, .targets = &p->who->peer->targets };
+	const struct peer_config *peer = p->who->peer;
+	struct validate_rules rules = { .with_lifetime = !p->efficacy, .targets = &peer->targets };
+
+	if (peer->channel == CHANNEL_CALL_HOME) {
+		rules.call_home = true;
+		rules.domain = p->who->domain;
+	} else {
+		rules.names = &peer->names;
+	}
 
 	if (p->what->cuid == NULL || !p->what->has_mid)
 		return reason_set(why, REASON_BAD_REQUEST, p->what->cuid == NULL ? "cuid" : "mid", "RFC 9132, 4.4.1", "missing in the Uri-Path");
@@ -384,7 +423,8 @@ static void finish(struct core *core, struct record *r, enum dots_status status,
 {
 	struct life before = r->life;
 
-	outcome_line(o, emit_withdraw(r, cause));
+	if (life_live(&r->life))
+		outcome_line(o, emit_withdraw(r, cause));
 	outcome_contenders(o, r);
 	audit_note(o, r, "ended", cause, NULL);
 	r->life.phase = PHASE_ENDED;
@@ -419,9 +459,9 @@ void mitigate_delete(struct core *core, const struct requester *who, const struc
 	r = client_find(own_client(core, who, what), what->mid);
 	if (r != NULL && r->life.phase == PHASE_INACTIVE)
 		outcome_removed(o, ledger_take(&core->ledger, r));
-	if (r == NULL || r->life.phase != PHASE_ACTIVE)
+	if (r == NULL || (r->life.phase != PHASE_ACTIVE && r->life.phase != PHASE_ARMED))
 		return;
-	if (r->life.pending || r->life.terminating_s == 0)
+	if (r->life.pending || r->life.terminating_s == 0 || r->life.phase == PHASE_ARMED)
 		finish(core, r, STATUS_TERMINATED, "client", at, o);
 	else
 		terminate(core, r, at, o);
@@ -444,8 +484,11 @@ void mitigate_due(struct core *core, struct record *r, struct moment at, struct 
 
 	switch (r->life.phase) {
 	case PHASE_ACTIVE:
+	case PHASE_ARMED:
 		if (expired)
 			finish(core, r, STATUS_TERMINATED, "expired", at, o);
+		else if (r->life.repeats > 0)
+			preset_due(core, r, at, o);
 		else if (r->life.pending && accepts_in_silence(core, r))
 			consent_accept(core, r, NULL, NULL, at, o);
 		else if (r->life.pending)

@@ -11,13 +11,17 @@
 struct server;
 struct peer;
 
-/* Dials at once. NULL with *why when its credentials cannot be used. */
+/* A provider is dialled at once. NULL with *why when its credentials cannot be used. */
 struct peer *peer_new(struct server *server, const struct peer_config *config, struct reason *why);
 void peer_free(struct peer *p, bool notify);         /* NULL allowed */
 /* The configuration has been read again. First the credentials: a new bundle, or NULL with *why and nothing is changed. Then the change: it is used
-   from the next dialling on, and an established session stays. config replaces the one known so far. */
+   from the next dialling on, and an established session stays. config replaces the one known so far. A client has no bundle of its own: NULL. */
 struct tls_bundle *peer_credentials(const struct peer *p, const struct peer_config *config, struct reason *why);
 void peer_change(struct peer *p, const struct peer_config *config, struct tls_bundle *bundle);
+/* A client has called. */
+void peer_called(struct peer *p, struct channel *c);
+/* Ends the sessions whose credential is not to be kept. */
+void peer_close_others(struct peer *p, bool (*keep)(void *arg, const struct identity *id), void *arg);
 /* It is no longer configured: tells so, closes the session and frees it. Its mitigations run on by themselves. */
 void peer_remove(struct peer *p);
 const struct peer_config *peer_settings(const struct peer *p);

@@ -9,17 +9,16 @@
 /* Leaves the session, for elsewhere or for home. */
 static void move(struct peer *p)
 {
-	struct session *old = p->session;
 	struct reason why;
 
-	if (old != NULL) {
+	if (peer_session(p) != NULL) {
 		json_t *line = peer_event(p, "down");
 
 		json_put_string(line, "reason", p->elsewhere.name != NULL ? "redirected" : "the redirection is over");
 		server_say(p->server, line);
 	}
-	p->session = NULL;
-	session_close(old, true);
+	while (p->sessions != NULL)
+		peer_session_end(p->sessions, true);
 	dial_free(p->dial);
 	p->dial = NULL;
 	if (peer_dial(p, &why) != 0)

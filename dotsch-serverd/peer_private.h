@@ -1,25 +1,38 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* peer_private - what the files of a peer share: its link, how it is dialled, and its stays elsewhere. */
+/* peer_private - what the files of a peer share: its sessions, how it is dialled, its stays elsewhere, and what becomes of one that called us. */
 #ifndef SERVERD_PEER_PRIVATE_H
 #define SERVERD_PEER_PRIVATE_H
 
 #include "peer.h"
 
+#include "credential.h"
 #include "link/dial.h"
 #include "server.h"
+
+#define REPEAT_STATUS_MS 30000       /* notifications can be lost; an active mitigation's is sent again */
+
+/* One session. A client that called us may have several at a time; a provider that we call has one. */
+struct peer_session {
+	struct peer *peer;
+	struct peer_session *next;
+	struct session *session;             /* NULL: the channel broke, and nobody knows yet whether its client is lost */
+	struct sigconfig sigconfig;
+	char credential[CREDENTIAL_TEXT_MAX];
+	int64_t up_at;
+	struct loop_timer absence;
+};
 
 struct peer {
 	struct server *server;
 	const struct peer_config *config;
-	struct dial *dial;
-	struct session *session;             /* the one in use; NULL while there is none */
-	struct sigconfig sigconfig;          /* of that session */
+	struct peer_session *sessions;       /* newest first */
 	struct prefix_list domain;           /* the scope as it stands now */
 	bool mitigating;                     /* which set its heartbeats follow */
-	int64_t parallel_at;                 /* last attempt beside a silent session */
-	int64_t up_at;
-	bool met;                            /* there has been a session since the start */
 	struct loop_timer repeat;
+	/* A provider. */
+	struct dial *dial;
+	int64_t parallel_at;                 /* last attempt beside a silent session */
+	bool met;                            /* there has been a session since the start */
 	struct loop_timer again;             /* dials after an orderly close */
 	/* Elsewhere (RFC 9066, 5.2.2): where to, since when, and when it is over. */
 	struct redirection elsewhere;        /* name NULL: at the provisioned place */
@@ -30,10 +43,24 @@ struct peer {
 
 /* Starts a session line of this event; new reference. */
 json_t *peer_event(const struct peer *p, const char *event);
-extern const struct dial_ops peer_dial_ops;
+void peer_put_channel(json_t *line, const struct channel *c);
+/* The newest session that stands, or NULL. */
+struct peer_session *peer_session(const struct peer *p);
+
+/* Takes the channel over, and tells. NULL when out of memory. */
+struct peer_session *peer_session_new(struct peer *p, struct channel *c);
+void peer_session_end(struct peer_session *ps, bool notify);
+/* Its heartbeats follow the set that applies. */
+void peer_session_follow(struct peer_session *ps);
+void peer_sessions_notify(struct peer *p, bool (*match)(void *arg, const struct message *registered), void *arg);
 
 /* Dials where we ought to be now. 0, or -1 with *why. */
+void peer_dial_init(struct peer *p);
 int peer_dial(struct peer *p, struct reason *why);
+void peer_dial_stop(struct peer *p);
+void peer_dialled_down(struct peer_session *ps, bool orderly);
+void peer_dialled_silent(struct peer_session *ps, unsigned unanswered);
+void peer_called_down(struct peer_session *ps, bool orderly, bool lost);
 
 void peer_move_init(struct peer *p);
 void peer_move_stop(struct peer *p);

@@ -54,6 +54,15 @@ void reply_text(struct reply *r, uint8_t code, const char *fmt, ...)
 	buf_text(&r->payload, text);
 }
 
+void reply_redirect(struct reply *r, const struct listen_settings *l)
+{
+	/* A view: the strings are the configuration's. */
+	struct body body = { .kind = BODY_REDIRECTED_SIGNAL, .redirect = { .alt_server = (char *)(uintptr_t)l->alt_server, .alt_server_record = l->alt_records } };
+
+	reply_body(r, CODE_UNAVAILABLE, &body);
+	r->max_age = l->alt_ttl;
+}
+
 void reply_unavailable(struct reply *r, unsigned retry_s, const char *why)
 {
 	reply_text(r, CODE_UNAVAILABLE, "%s; try again in %u s", why, retry_s);

@@ -10,6 +10,7 @@
 #include "base/reason.h"
 #include "dots/body.h"
 #include "link/message.h"
+#include "settings.h"
 
 #define CODE_CREATED CODE(2, 1)
 #define CODE_DELETED CODE(2, 2)
@@ -36,6 +37,8 @@ void reply_body(struct reply *r, uint8_t code, const struct body *body);
 /* A diagnostic payload; every 4.xx and 5.xx has one. Replaces what stood in the reply. */
 void reply_refuse(struct reply *r, const struct reason *why);
 void reply_text(struct reply *r, uint8_t code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* 5.03 that names the server to go to (RFC 9132, 4.6). */
+void reply_redirect(struct reply *r, const struct listen_settings *l);
 /* 5.03 with the seconds after which to try again (RFC 9132, 4.4.1). */
 void reply_unavailable(struct reply *r, unsigned retry_s, const char *why);
 

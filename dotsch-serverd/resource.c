@@ -5,6 +5,17 @@
 
 #include "mitigate.h"
 
+static bool is_base(const struct requester *who)
+{
+	return who->peer->channel == CHANNEL_BASE;
+}
+
+/* Whoever calls us is sent elsewhere by a 5.03 of ours, and does not send us (RFC 9132, 4.6; RFC 9066, 5.2.2). */
+static bool redirects(const struct core *core, const struct requester *who)
+{
+	return is_base(who) && core->settings->listen.redirect == REDIRECT_ALWAYS;
+}
+
 static void mitigate(struct core *core, const struct requester *who, const struct target *what, const struct message *m, struct moment at, struct outcome *o)
 {
 	switch (m->code) {
@@ -31,7 +42,11 @@ void resource_request(struct core *core, const struct requester *who, const stru
 		reply_refuse(&o->reply, &why);
 		return;
 	}
-	if (what.resource == RESOURCE_CONFIG)
+	if (what.resource == RESOURCE_REDIRECT && is_base(who))
+		reply_text(&o->reply, CODE_NOT_FOUND, "redirect: only a Call Home client redirects (RFC 9066, 5.2.2)");
+	else if (redirects(core, who) && m->code != METHOD_DELETE)
+		reply_redirect(&o->reply, &core->settings->listen);
+	else if (what.resource == RESOURCE_CONFIG)
 		sigconfig_request(who->config, &what, m, &o->reply);
 	else if (what.resource == RESOURCE_REDIRECT)
 		redirect_request(m, who->redirected_s, who->redirection, &o->reply);

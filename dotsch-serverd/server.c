@@ -17,9 +17,11 @@
 #include "emit.h"
 #include "feedback.h"
 #include "keep.h"
+#include "listener.h"
 #include "mitigate.h"
 #include "notify.h"
 #include "pipeline.h"
+#include "preset.h"
 #include "peer.h"
 #include "interface.h"
 
@@ -53,6 +55,14 @@ size_t server_peers(const struct server *s)
 json_t *server_session(const struct server *s, size_t peer)
 {
 	return peer_describe(s->peers[peer]);
+}
+
+struct peer *server_peer(const struct server *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_peers; i++)
+		if (strcmp(peer_settings(s->peers[i])->name, name) == 0)
+			return s->peers[i];
+	return NULL;
 }
 
 void server_say(struct server *s, json_t *line)
@@ -117,9 +127,10 @@ static void tell_observers(struct server *s, const struct outcome *o)
 	for (size_t i = 0; i < o->n_effects; i++) {
 		const struct effect *e = &o->effects[i];
 
-		for (size_t j = 0; j < s->n_peers && e->kind != EFFECT_HOSTS; j++)
-			if (strcmp(peer_settings(s->peers[j])->name, e->client->peer) == 0)
-				peer_mitigation_changed(s->peers[j], e->client->cuid, e->mid);
+		struct peer *p = e->kind != EFFECT_HOSTS ? server_peer(s, e->client->peer) : NULL;
+
+		if (p != NULL)
+			peer_mitigation_changed(p, e->client->cuid, e->mid);
 	}
 }
 
@@ -236,6 +247,15 @@ static void on_due(void *arg)
 	server_submit(d.server, &d.o, NULL);
 }
 
+void server_signal(struct server *s, const struct peer_config *peer, const char *credential, bool lost)
+{
+	struct outcome o;
+
+	outcome_init(&o);
+	preset_signal(&s->core, peer, credential, lost, server_moment(s), &o);
+	server_submit(s, &o, NULL);
+}
+
 static void on_line(void *arg, char *text, size_t len)
 {
 	struct server *s = arg;
@@ -345,6 +365,8 @@ int server_open_scope(struct server *s, const struct settings *settings, struct 
 
 static int open_peers(struct server *s, struct reason *why)
 {
+	if (s->core.settings->has_listen && (s->listener = listener_new(s, s->core.settings, why)) == NULL)
+		return -1;
 	s->peers = calloc(s->core.settings->n_peers, sizeof(*s->peers));
 	if (s->peers == NULL)
 		return reason_set(why, 0, "", "", "out of memory");
@@ -401,6 +423,7 @@ void server_free(struct server *s, int timeout_ms)
 	s->store = NULL;
 	for (size_t i = 0; i < s->n_peers; i++)
 		peer_free(s->peers[i], true);
+	listener_free(s->listener);
 	free(s->peers);
 	control_free(s->control);
 	notify_free(s->notify);

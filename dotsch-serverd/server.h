@@ -8,6 +8,7 @@
 #include "link/session.h"
 
 struct server;
+struct peer;
 struct store;
 
 /* What the command line says; each may be NULL. */
@@ -30,12 +31,15 @@ struct core *server_core(struct server *s);
 struct moment server_moment(const struct server *s);
 struct store *server_store(const struct server *s);                   /* NULL: nothing is kept */
 size_t server_peers(const struct server *s);
+struct peer *server_peer(const struct server *s, const char *name);   /* NULL: not configured */
 json_t *server_session(const struct server *s, size_t peer);      /* how the link to it stands; new reference */
 
 /* Makes the outcome come true: its lines go out, observers are told, the request is answered. Takes over *o's contents; in may be NULL. */
 void server_submit(struct server *s, struct outcome *o, struct incoming *in);
 /* A session or error line for the user: to stdout, and to who is attached. Takes the reference. */
 void server_say(struct server *s, json_t *line);
+/* The signal channel to a client of ours is lost, or there again: what it has prepared for that case is fired (RFC 9132, 4.4.1). */
+void server_signal(struct server *s, const struct peer_config *peer, const char *credential, bool lost);
 /* An address that no request may have blocked without asking. */
 void server_guard(struct server *s, const struct sockaddr_storage *remote);
 

@@ -15,6 +15,7 @@ struct server {
 	struct line_in *in;                  /* stdin: the ring's end, or the owner's decisions */
 	struct line_out *out;                /* stdout */
 	struct pipeline *pipeline;           /* NULL: stdout is the ring */
+	struct listener *listener;           /* NULL: nobody calls us */
 	struct loop_timer due;
 	struct store *store;                 /* NULL: nothing is kept */
 	struct control *control;             /* NULL: no socket */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct conf_key top_keys[] = {
 	{ .name = "terminating-time", .type = CONF_DURATION, .fallback = "120s", .min = 0, .max = 300 },
@@ -14,6 +15,8 @@ static const struct conf_key top_keys[] = {
 	{ .name = "consent-default", .type = CONF_STRING, .fallback = "reject" },
 	{ .name = "state", .type = CONF_STRING },
 	{ .name = "provider", .type = CONF_TITLED, .keys = settings_provider_keys },
+	{ .name = "listen", .type = CONF_SECTION, .keys = settings_listen_keys },
+	{ .name = "client", .type = CONF_TITLED, .keys = settings_client_keys },
 	{ .type = CONF_END },
 };
 
@@ -28,14 +31,75 @@ int settings_word(const struct conf_section *s, const char *name, const char *ze
 	return reason_set(why, 0, name, "", "\"%s\": must be \"%s\" or \"%s\"", text, zero, one);
 }
 
-/* Says which provider is meant. */
-static void name_provider(struct reason *why, const char *name)
+/* Says which section is meant. */
+static void name_peer(struct reason *why, const char *kind, const char *name)
 {
 	struct reason was = *why;
 	char field[sizeof(was.field)];
 
 	memcpy(field, was.field, sizeof(field));
-	reason_set(why, was.code, field, was.section, "provider \"%.40s\": %.240s", name, was.text);
+	reason_set(why, was.code, field, was.section, "%s \"%.40s\": %.240s", kind, name, was.text);
+}
+
+/* State belongs to a name: no two peers have the same. */
+static int unique(const struct settings *c, const struct peer_config *p, struct reason *why)
+{
+	for (const struct peer_config *other = c->peers; other < p; other++)
+		if (strcmp(other->name, p->name) == 0)
+			return reason_set(why, 0, "client", "", "the name is taken by a provider");
+	return 0;
+}
+
+/* A credential says who is calling, and so belongs to one client. */
+static int own_credentials(const struct settings *c, const struct peer_config *p, struct reason *why)
+{
+	for (const struct peer_config *o = c->peers; o < p; o++) {
+		for (size_t i = 0; i < p->n_psks; i++)
+			for (size_t k = 0; k < o->n_psks; k++)
+				if (strcmp(p->psks[i].identity, o->psks[k].identity) == 0)
+					return reason_set(why, 0, "psk-identity", "", "\"%s\" is \"%s\" already", p->psks[i].identity, o->name);
+		for (size_t i = 0; i < p->certificate_names.n; i++)
+			for (size_t k = 0; k < o->certificate_names.n; k++)
+				if (strcasecmp(p->certificate_names.v[i], o->certificate_names.v[k]) == 0)
+					return reason_set(why, 0, "certificate-name", "", "\"%s\" is \"%s\" already", p->certificate_names.v[i], o->name);
+		for (size_t i = 0; i < p->n_spkis && p->channel == o->channel; i++)
+			for (size_t k = 0; k < o->n_spkis; k++)
+				if (memcmp(p->spkis[i], o->spkis[k], sizeof(*p->spkis)) == 0)
+					return reason_set(why, 0, "spki", "", "one of the keys is \"%s\" already", o->name);
+	}
+	return 0;
+}
+
+static int read_peers(struct settings *c, const struct conf_section *top, const char *kind,
+    int (*read)(const struct conf_section *s, const struct policy *general, struct peer_config *p, struct reason *why), struct reason *why)
+{
+	for (size_t i = 0; i < conf_count(top, kind); i++) {
+		struct peer_config *p = &c->peers[c->n_peers++];
+
+		if (read(conf_sub(top, kind, i), &c->policy, p, why) != 0 || unique(c, p, why) != 0 || (p->channel == CHANNEL_BASE && own_credentials(c, p, why) != 0)) {
+			name_peer(why, kind, p->name);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int peers(struct settings *c, const struct conf_section *top, struct reason *why)
+{
+	size_t providers = conf_count(top, "provider"), clients = conf_count(top, "client");
+	const struct conf_section *listen = conf_sub(top, "listen", 0);
+
+	if (providers == 0 && listen == NULL)
+		return reason_set(why, 0, "provider", "", "missing: nobody to call home to; write provider \"NAME\" { … }, or listen { … } for a base DOTS server");
+	if ((listen == NULL) != (clients == 0))
+		return reason_set(why, 0, listen == NULL ? "listen" : "client", "", "missing: listen { … } and client \"NAME\" { … } go together");
+	c->peers = calloc(providers + clients, sizeof(*c->peers));
+	if (c->peers == NULL)
+		return reason_set(why, 0, "", "", "out of memory");
+	c->has_listen = listen != NULL;
+	if (listen != NULL && settings_read_listen(listen, &c->listen, why) != 0)
+		return -1;
+	return read_peers(c, top, "provider", settings_read_provider, why) != 0 || read_peers(c, top, "client", settings_read_client, why) != 0 ? -1 : 0;
 }
 
 struct settings *settings_load(const char *path, struct reason *why)
@@ -59,21 +123,8 @@ struct settings *settings_load(const char *path, struct reason *why)
 	if (settings_read_policy(top, &c->policy, why) != 0)
 		goto fail;
 	c->state = conf_string(top, "state");
-	c->n_peers = conf_count(top, "provider");
-	if (c->n_peers == 0) {
-		reason_set(why, 0, "provider", "", "missing: nobody to call home to; write provider \"NAME\" { … }");
+	if (peers(c, top, why) != 0)
 		goto fail;
-	}
-	c->peers = calloc(c->n_peers, sizeof(*c->peers));
-	if (c->peers == NULL) {
-		reason_set(why, 0, "", "", "out of memory");
-		goto fail;
-	}
-	for (size_t i = 0; i < c->n_peers; i++)
-		if (settings_read_provider(conf_sub(top, "provider", i), &c->policy, &c->peers[i], why) != 0) {
-			name_provider(why, c->peers[i].name);
-			goto fail;
-		}
 	return c;
 fail:
 	settings_free(c);
@@ -87,6 +138,7 @@ void settings_free(struct settings *c)
 	for (size_t i = 0; c->peers != NULL && i < c->n_peers; i++)
 		settings_peer_free(&c->peers[i]);
 	free(c->peers);
+	settings_listen_free(&c->listen);
 	conf_free(c->conf);
 	free(c);
 }

@@ -61,30 +61,47 @@ int settings_texts(const struct conf_section *s, const char *name, struct text_l
 	return 0;
 }
 
-static int transports(const struct conf_section *s, struct peer_config *p, struct reason *why)
+int settings_transports(const struct conf_section *s, bool *udp, bool *tcp, struct reason *why)
 {
 	size_t n = conf_count(s, "transport");
 
-	p->udp = p->tcp = n == 0;
+	*udp = *tcp = n == 0;
 	for (size_t i = 0; i < n; i++) {
 		const char *text = conf_item(s, "transport", i);
 
 		if (strcmp(text, "udp") == 0)
-			p->udp = true;
+			*udp = true;
 		else if (strcmp(text, "tcp") == 0)
-			p->tcp = true;
+			*tcp = true;
 		else
 			return reason_set(why, 0, "transport", "", "\"%s\": must be \"udp\" (DTLS) or \"tcp\" (TLS)", text);
 	}
 	return 0;
 }
 
-/* The key as hexadecimal digits, from the file or from a file of its own. */
-static int psk(const struct conf_section *s, struct peer_config *p, struct reason *why)
+int settings_psk(const char *digits, const char *path, uint8_t key[TLS_PSK_MAX], size_t *key_len, struct reason *why)
 {
 	char text[4 * TLS_PSK_MAX];
-	const char *inline_key = conf_string(s, "psk-key"), *path = conf_string(s, "psk-key-file");
 	long len, got;
+
+	if (path != NULL) {
+		len = conf_read_secret(path, text, sizeof(text), why);
+		if (len < 0)
+			return -1;
+		got = hex_decode(text, (size_t)len, key, TLS_PSK_MAX);
+		explicit_bzero(text, sizeof(text));
+	} else {
+		got = hex_decode(digits, strlen(digits), key, TLS_PSK_MAX);
+	}
+	if (got < 16)
+		return reason_set(why, 0, path != NULL ? "psk-key-file" : "psk-key", "", "must be 32 to %d hexadecimal digits", 2 * TLS_PSK_MAX);
+	*key_len = (size_t)got;
+	return 0;
+}
+
+static int psk(const struct conf_section *s, struct peer_config *p, struct reason *why)
+{
+	const char *inline_key = conf_string(s, "psk-key"), *path = conf_string(s, "psk-key-file");
 
 	p->psk_identity = conf_string(s, "psk-identity");
 	if (p->psk_identity == NULL) {
@@ -94,19 +111,7 @@ static int psk(const struct conf_section *s, struct peer_config *p, struct reaso
 	}
 	if ((inline_key == NULL) == (path == NULL))
 		return reason_set(why, 0, "psk-key-file", "", "give psk-key-file or psk-key beside psk-identity, one of the two");
-	if (path != NULL) {
-		len = conf_read_secret(path, text, sizeof(text), why);
-		if (len < 0)
-			return -1;
-		got = hex_decode(text, (size_t)len, p->psk_key, sizeof(p->psk_key));
-		explicit_bzero(text, sizeof(text));
-	} else {
-		got = hex_decode(inline_key, strlen(inline_key), p->psk_key, sizeof(p->psk_key));
-	}
-	if (got < 16)
-		return reason_set(why, 0, path != NULL ? "psk-key-file" : "psk-key", "", "must be 32 to %d hexadecimal digits", 2 * TLS_PSK_MAX);
-	p->psk_key_len = (size_t)got;
-	return 0;
+	return settings_psk(inline_key, path, p->psk_key, &p->psk_key_len, why);
 }
 
 static int credentials(const struct conf_section *s, struct peer_config *p, struct reason *why)
@@ -129,16 +134,20 @@ static int credentials(const struct conf_section *s, struct peer_config *p, stru
 	return 0;
 }
 
-static int limits(const struct conf_section *s, struct peer_config *p, struct reason *why)
+int settings_limits(const struct conf_section *s, struct peer_config *p, struct reason *why)
 {
-	p->nat_timeout = (unsigned)conf_int(s, "nat-timeout");
-	p->retry_s = (unsigned)conf_int(s, "retry");
 	p->max_mitigations = (unsigned)conf_int(s, "max-mitigations");
 	p->max_lifetime = conf_int(s, "max-lifetime");
 	p->indefinite = conf_bool(s, "indefinite");
-	if (settings_prefixes(s, "scope", &p->scope, why) != 0 || settings_texts(s, "scope-interface", &p->scope_interfaces, why) != 0 ||
-	    settings_prefixes(s, "target-scope", &p->targets, why) != 0 || settings_prefixes(s, "legitimate-source", &p->legitimate_sources, why) != 0 ||
-	    settings_prefixes(s, "legitimate-target", &p->legitimate_targets, why) != 0)
+	return settings_prefixes(s, "target-scope", &p->targets, why) != 0 || settings_prefixes(s, "legitimate-source", &p->legitimate_sources, why) != 0 ||
+	    settings_prefixes(s, "legitimate-target", &p->legitimate_targets, why) != 0 ? -1 : 0;
+}
+
+static int scope(const struct conf_section *s, struct peer_config *p, struct reason *why)
+{
+	p->nat_timeout = (unsigned)conf_int(s, "nat-timeout");
+	p->retry_s = (unsigned)conf_int(s, "retry");
+	if (settings_prefixes(s, "scope", &p->scope, why) != 0 || settings_texts(s, "scope-interface", &p->scope_interfaces, why) != 0)
 		return -1;
 	if (p->scope.n == 0 && p->scope_interfaces.n == 0)
 		return reason_set(why, 0, "scope", "RFC 9066, 5.3.1", "missing: name the prefixes, or the scope-interface, that this provider may ask about");
@@ -151,12 +160,13 @@ int settings_read_provider(const struct conf_section *s, const struct policy *ge
 	p->policy = *general;
 	if (*p->name == '\0')
 		return reason_set(why, 0, "provider", "", "a provider needs a name");
-	if (settings_texts(s, "address", &p->addresses, why) != 0 || transports(s, p, why) != 0)
+	if (settings_texts(s, "address", &p->addresses, why) != 0 || settings_transports(s, &p->udp, &p->tcp, why) != 0)
 		return -1;
 	if (p->addresses.n == 0)
 		return reason_set(why, 0, "address", "", "missing: where the provider listens");
 	p->port = (uint16_t)conf_int(s, "port");
-	return settings_read_policy(s, &p->policy, why) != 0 || settings_read_policies(s, p, why) != 0 || credentials(s, p, why) != 0 || limits(s, p, why) != 0 ? -1 : 0;
+	return settings_read_policy(s, &p->policy, why) != 0 || settings_read_policies(s, p, why) != 0 || credentials(s, p, why) != 0 || settings_limits(s, p, why) != 0 ||
+	    scope(s, p, why) != 0 ? -1 : 0;
 }
 
 void settings_peer_free(struct peer_config *p)
@@ -171,5 +181,11 @@ void settings_peer_free(struct peer_config *p)
 	prefix_list_free(&p->targets);
 	prefix_list_free(&p->legitimate_sources);
 	prefix_list_free(&p->legitimate_targets);
+	text_list_free(&p->names);
+	text_list_free(&p->certificate_names);
+	for (size_t i = 0; i < p->n_psks; i++)
+		explicit_bzero(p->psks[i].key, sizeof(p->psks[i].key));
+	free(p->psks);
+	free(p->spkis);
 	explicit_bzero(p->psk_key, sizeof(p->psk_key));
 }

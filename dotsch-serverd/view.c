@@ -13,7 +13,7 @@ struct mitigation view_record(const struct record *r, enum content content, int6
 	if (v.lifetime == 0)
 		v.lifetime = 1;          /* 0 is no lifetime (RFC 9132, 4.4.1); it is over with the next round */
 	v.status = life_status(&r->life);
-	v.has_start = r->life.start != 0;
+	v.has_start = r->life.start != 0 && v.status != STATUS_SIGNAL_LOSS;
 	v.start = r->life.start;
 	v.has_counters = r->has_counters;
 	memcpy(v.counters, r->counters, sizeof(v.counters));
@@ -37,6 +37,8 @@ struct mitigation view_record(const struct record *r, enum content content, int6
 		v.conflict.status = CONFLICT_INACTIVE_OTHER_ACTIVE;
 		v.conflict.has_mid = winner != NULL;
 		v.conflict.mid = winner != NULL ? winner->m.mid : 0;
+	} else if (r->life.phase == PHASE_ARMED && v.has_conflict) {
+		v.conflict.status = CONFLICT_INACTIVE_OTHER_ACTIVE;
 	} else if (ledger_contended(r)) {
 		v.has_conflict = true;
 		v.conflict.status = CONFLICT_ACTIVE;

@@ -1,5 +1,5 @@
 # Tests of serverd.
-SERVERD_TESTS = tests/unit/test_store tests/unit/test_serverd_mitigate tests/unit/test_serverd_clients tests/unit/test_serverd_policy tests/unit/test_serverd_stages tests/unit/test_serverd_feedback tests/unit/test_serverd_keep \
+SERVERD_TESTS = tests/unit/test_store tests/unit/test_serverd_mitigate tests/unit/test_serverd_clients tests/unit/test_serverd_base tests/unit/test_serverd_policy tests/unit/test_serverd_stages tests/unit/test_serverd_feedback tests/unit/test_serverd_keep \
 	tests/unit/test_serverd_link
 check_PROGRAMS += $(SERVERD_TESTS)
 TESTS += $(SERVERD_TESTS)
@@ -28,7 +28,7 @@ tests_unit_test_serverd_keep_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c
 tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_store_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
-SERVERD_SYSTEM = tests/system/serverd-scope.sh
+SERVERD_SYSTEM = tests/system/serverd-scope.sh tests/system/serverd-base.sh
 EXTRA_DIST += $(SERVERD_SYSTEM)
 TESTS += $(SERVERD_SYSTEM)
 # Requests, lines and time in any order.
@@ -39,3 +39,6 @@ tests_fuzz_fuzz_serverd_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_serverd_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_serverd_LDADD = $(SERVERD_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/serverd
+tests_unit_test_serverd_base_SOURCES = tests/unit/test_serverd_base.c
+tests_unit_test_serverd_base_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_serverd_base_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)

@@ -357,7 +357,7 @@ static void print_section(const struct conf_section *s, FILE *out, int depth)
 		else
 			for (size_t i = 0; i < conf_count(s, k->name); i++)
 				fprintf(out, "%s\"%s\"", i ? ", " : "{", conf_item(s, k->name, i));
-		fputs(k->type == CONF_LIST ? "}\n" : "\n", out);
+		fputs(k->type == CONF_LIST && !is_secret(k->name) ? "}\n" : "\n", out);
 	}
 }
 

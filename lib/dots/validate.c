@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/limits.h"
 #include "base/utf8.h"
@@ -56,6 +57,60 @@ static int check_block(struct field f, const struct prefix *p, struct reason *wh
 	if (!block)
 		return 0;
 	return REFUSE(f.name, f.section, "%s touches %s addresses, which are never valid here", prefix_format(p, text), block);
+}
+
+/* The name itself, or one below it (RFC 4343: without regard to case). */
+static bool name_within(const char *name, size_t len, const struct text_list *domains)
+{
+	if (len && name[len - 1] == '.')
+		len--;
+	for (size_t i = 0; i < domains->n; i++) {
+		size_t n = strlen(domains->v[i]);
+		if (n && n <= len && strncasecmp(name + len - n, domains->v[i], n) == 0 && (n == len || name[len - n - 1] == '.'))
+			return true;
+	}
+	return false;
+}
+
+/* The host of a URI: a name, or an address literal. */
+static bool uri_within(const char *uri, const struct validate_rules *rules)
+{
+	const char *authority = strstr(uri, "://"), *user;
+	if (!authority)
+		return false;
+	authority += 3;
+	size_t len = strcspn(authority, "/?#");
+	if ((user = memchr(authority, '@', len)) != NULL) {
+		len -= (size_t)(user + 1 - authority);
+		authority = user + 1;
+	}
+	char host[NAME_MAX_BYTES + 1];
+	struct prefix address;
+	bool literal = authority[0] == '[';
+	size_t n = literal ? strcspn(++authority, "]") : strcspn(authority, ":/?#");
+	if (!n || n > NAME_MAX_BYTES || n > len)
+		return false;
+	memcpy(host, authority, n);
+	host[n] = '\0';
+	if (addr_parse(host, &address) == 0)
+		return within(&address, rules->targets);
+	return !literal && name_within(host, n, rules->names);
+}
+
+/* Base: what a client asks to protect is its own (RFC 9132, 4.4.1). */
+static int check_own(const struct mitigation *m, const struct validate_rules *rules, struct reason *why)
+{
+	char text[PREFIX_TEXT_MAX];
+	for (size_t i = 0; rules->targets && i < m->target_prefix.n; i++)
+		if (!within(&m->target_prefix.v[i], rules->targets))
+			return REFUSE("target-prefix", SECTION_REQUEST, "%s is not within this client's domain", prefix_format(&m->target_prefix.v[i], text));
+	for (size_t i = 0; rules->names && i < m->target_fqdn.n; i++)
+		if (!name_within(m->target_fqdn.v[i], strlen(m->target_fqdn.v[i]), rules->names))
+			return REFUSE("target-fqdn", SECTION_REQUEST, "\"%.80s\" is not within this client's domain", m->target_fqdn.v[i]);
+	for (size_t i = 0; rules->names && i < m->target_uri.n; i++)
+		if (!uri_within(m->target_uri.v[i], rules))
+			return REFUSE("target-uri", SECTION_REQUEST, "\"%.80s\" is not within this client's domain", m->target_uri.v[i]);
+	return 0;
 }
 
 static int check_targets(const struct mitigation *m, const struct validate_rules *rules, struct reason *why)
@@ -192,7 +247,7 @@ int validate_request(const struct mitigation *m, const struct validate_rules *ru
 	    (rules->call_home && check_families(m, why) < 0) || check_ranges(&range_target_port, &m->target_port, why) < 0 ||
 	    check_ranges(&range_source_port, &m->source_port, why) < 0 || check_ranges(&range_source_icmp_type, &m->source_icmp_type, why) < 0)
 		return -1;
-	return check_names(m, rules, why);
+	return check_names(m, rules, why) < 0 || (!rules->call_home && check_own(m, rules, why) < 0) ? -1 : 0;
 }
 
 int validate_cuid(const char *cuid, struct reason *why)

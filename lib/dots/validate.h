@@ -10,7 +10,10 @@ struct validate_rules {
 	bool call_home;                      /* target-prefix and source-prefix are mandatory, trigger-mitigation=false is refused (CH-19, CH-20, CH-23, CH-24) */
 	bool with_lifetime;                  /* lifetime is mandatory (a PUT; not an efficacy update) */
 	const struct prefix_list *domain;    /* every source must lie in one of them (CH-15, CH-25); NULL = not checked */
-	const struct prefix_list *targets;   /* non-routable targets that are allowed all the same by policy; NULL = none (CH-26) */
+	/* Call Home: non-routable targets that are allowed all the same by policy (CH-26); NULL = none. Base: the client's own domain, in which every target
+	   must lie; NULL = not checked. */
+	const struct prefix_list *targets;
+	const struct text_list *names;       /* base: the client's own domain names, with all below them; NULL = not checked */
 	const struct text_list *aliases;     /* known alias names; NULL = none are known */
 	bool any_alias;                      /* a client's view: the server knows its aliases */
 	const struct prefix_list *external;  /* CGN pools that must not be sources (CH-35); NULL = not checked */

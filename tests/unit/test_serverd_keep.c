@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "dotsch-serverd/keep.h"
+#include "dotsch-serverd/preset.h"
 
 #define TARGET "203.0.113.9/32"
 #define SOURCE "10.20.30.40/32"
@@ -246,12 +247,36 @@ static void audit_trail(void **state)
 	assert_string_equal(text, "ended/expired ");
 }
 
+/* What was prepared for the loss of the channel is prepared still; that the server was gone is no loss. */
+static void an_armed_request_stays_armed(void **state)
+{
+	struct kept *k = *state;
+	struct fixture *f = k->f;
+	struct mitigation m = asking(TARGET, NULL, 1800);
+
+	f->peers[0].channel = CHANNEL_BASE;
+	add_prefix(&f->peers[0].targets, "203.0.113.0/24");
+	m.trigger = 0;
+	assert_int_equal(put(f, 7, m), CODE_CREATED);
+	keep(k);
+	restart(k, 100);
+	feed(f, "{\"type\":\"sync\",\"want\":true}");
+	assert_int_equal(n_lines(f), 2);
+	assert_int_equal(status_of(f, 7), STATUS_SIGNAL_LOSS);
+	outcome_free(&f->last);
+	preset_signal(&f->core, &f->peers[0], f->credential, true, f->at, &f->last);
+	assert_int_equal(n_lines(f), 1);
+	keep(k);
+	restart(k, 100);
+	assert_int_equal(status_of(f, 7), STATUS_IN_PROGRESS);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_kept, close_kept)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_answered_is_there_again), TEST(every_phase_survives), TEST(what_ran_out_meanwhile_ends_at_once), TEST(a_wrong_clock_prolongs_nothing),
-		TEST(replaced_and_ended_are_gone), TEST(the_credential_of_a_cuid_survives), TEST(audit_trail),
+		TEST(replaced_and_ended_are_gone), TEST(the_credential_of_a_cuid_survives), TEST(an_armed_request_stays_armed), TEST(audit_trail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

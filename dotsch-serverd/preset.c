@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "preset.h"
+
+#include <string.h>
+
+#include "audit.h"
+#include "base/limits.h"
+#include "consent.h"
+#include "emit.h"
+
+#define TOLD_TIMES 4                 /* RFC 9132, Table 3 */
+
+bool preset_is(const struct record *r)
+{
+	return r->m.trigger == 0;
+}
+
+static bool covered(const struct client *c, const struct record *r)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (life_live(&c->v[i]->life) && !preset_is(c->v[i]) && mitigation_targets_overlap(&r->m, &c->v[i]->m))
+			return true;
+	return false;
+}
+
+static void fire(struct core *core, struct record *r, struct moment at, struct outcome *o)
+{
+	struct life before = r->life;
+
+	r->life.phase = PHASE_ACTIVE;
+	r->life.repeats = 0;
+	r->life.cause = CONFLICT_CAUSE_NONE;
+	r->life.reported = STATUS_IN_PROGRESS;
+	r->life.due = r->life.expires;
+	if (!r->life.pending)
+		life_begin(&r->life, at.now, at.wall);
+	else
+		r->life.due = consent_until(core, r, at.now);
+	ledger_changed(&core->ledger, r);
+	outcome_line(o, emit_mitigate(r, at.now));
+	audit_note(o, r, "fired", "signal-loss", NULL);
+	outcome_changed(o, r, &before);
+}
+
+void preset_signal(struct core *core, const struct peer_config *peer, const char *credential, bool lost, struct moment at, struct outcome *o)
+{
+	for (size_t i = 0; i < core->ledger.n; i++) {
+		struct client *c = core->ledger.v[i];
+
+		if (strcmp(c->peer, peer->name) != 0 || !client_owns(c, credential))
+			continue;
+		c->lost = lost;
+		for (size_t j = 0; j < c->n; j++) {
+			struct record *r = c->v[j];
+
+			if (lost && r->life.phase == PHASE_ARMED && life_left(&r->life, at.now) != 0 && !covered(c, r))
+				fire(core, r, at, o);
+			else if (!lost)
+				preset_stopped(core, r, at, o);
+		}
+	}
+}
+
+void preset_rearm(struct core *core, struct record *r, enum dots_status last, const char *cause, struct moment at, struct outcome *o)
+{
+	struct life before = r->life;
+
+	outcome_line(o, emit_withdraw(r, cause));
+	audit_note(o, r, "armed", cause, NULL);
+	r->life.phase = PHASE_ARMED;
+	r->life.ended = last;
+	r->life.cause = last == STATUS_WITHDRAWN ? CONFLICT_OVERLAPPING_TARGETS : CONFLICT_CAUSE_NONE;
+	r->life.repeats = TOLD_TIMES;
+	r->life.due = at.now + COAP_NON_INTERVAL_MS;
+	ledger_changed(&core->ledger, r);
+	outcome_changed(o, r, &before);
+}
+
+/* While its client is lost nothing is over: the attack that took the channel may only have paused. */
+void preset_stopped(struct core *core, struct record *r, struct moment at, struct outcome *o)
+{
+	if (r->life.phase == PHASE_ACTIVE && preset_is(r) && r->life.reported == STATUS_STOPPED && !r->client->lost)
+		preset_rearm(core, r, STATUS_STOPPED, "stopped", at, o);
+}
+
+void preset_due(struct core *core, struct record *r, struct moment at, struct outcome *o)
+{
+	if (--r->life.repeats > 0) {
+		r->life.due = at.now + COAP_NON_INTERVAL_MS < r->life.expires ? at.now + COAP_NON_INTERVAL_MS : r->life.expires;
+	} else {
+		r->life.cause = CONFLICT_CAUSE_NONE;
+		r->life.start = 0;
+		r->life.due = r->life.expires;
+	}
+	ledger_changed(&core->ledger, r);
+	outcome_note(o, r, EFFECT_REPORTED);
+}
