@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "peer_private.h"
 
+#include <string.h>
+
 #include "base/log.h"
 
 #define ATTEMPT_DELAY_MS 250
@@ -10,6 +12,17 @@
 #define PARALLEL_MIN_MS 60000        /* RFC 9132, 4.7: not more often than this */
 #define AFTER_CLOSE_MS 10000         /* a provider that restarts is not called by all its routers in the same moment */
 #define FIRST_RETRY_S 1              /* before there has been a session: whoever of the two starts first waits for the other */
+
+/* The provider's key, raw or of its certificate. */
+static int is_pinned(void *arg, struct identity *id)
+{
+	const struct peer_config *c = arg;
+
+	for (size_t i = 0; i < c->n_spkis; i++)
+		if (memcmp(c->spkis[i], id->spki, sizeof(*c->spkis)) == 0)
+			return 0;
+	return -1;
+}
 
 struct tls_bundle *peer_credentials(const struct peer *p, const struct peer_config *c, struct reason *why)
 {
@@ -23,6 +36,11 @@ struct tls_bundle *peer_credentials(const struct peer *p, const struct peer_conf
 		.crl_file = c->crl_file,
 	};
 	const struct text_list *names = &c->server_names;
+
+	/* Read during a handshake only, and no handshake outlives its configuration. */
+	tls.arg = (void *)(uintptr_t)c;
+	if (c->n_spkis > 0)
+		tls.peer_lookup = is_pinned;
 
 	/* Elsewhere it is the name of the redirection that is checked. */
 	if (p->elsewhere.name != NULL && c->certificate_file != NULL) {

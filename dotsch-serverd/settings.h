@@ -59,7 +59,7 @@ struct peer_config {
 	struct psk *psks;
 	size_t n_psks;
 	struct text_list certificate_names;
-	uint8_t (*spkis)[32];                /* SHA-256 of the SubjectPublicKeyInfo */
+	uint8_t (*spkis)[32];                /* SHA-256 of the SubjectPublicKeyInfo. Of a provider: the keys it may show */
 	size_t n_spkis;
 };
 

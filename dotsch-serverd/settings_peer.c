@@ -19,6 +19,7 @@ const struct conf_key settings_provider_keys[] = {
 	{ .name = "ca-file", .type = CONF_STRING },
 	{ .name = "crl-file", .type = CONF_STRING },
 	{ .name = "server-name", .type = CONF_LIST },
+	{ .name = "server-spki", .type = CONF_LIST },
 	{ .name = "scope", .type = CONF_LIST },
 	{ .name = "scope-interface", .type = CONF_LIST },
 	{ .name = "target-scope", .type = CONF_LIST },
@@ -122,15 +123,19 @@ static int credentials(const struct conf_section *s, struct peer_config *p, stru
 	p->key_file = conf_string(s, "key-file");
 	p->ca_file = conf_string(s, "ca-file");
 	p->crl_file = conf_string(s, "crl-file");
-	if (settings_texts(s, "server-name", &p->server_names, why) != 0)
+	if (settings_texts(s, "server-name", &p->server_names, why) != 0 || settings_spkis(s, "server-spki", p, why) != 0)
 		return -1;
-	if ((p->certificate_file == NULL) != (p->key_file == NULL))
-		return reason_set(why, 0, p->key_file == NULL ? "key-file" : "certificate-file", "", "missing: a certificate and its key go together");
+	if (p->certificate_file != NULL && p->key_file == NULL)
+		return reason_set(why, 0, "key-file", "", "missing: a certificate and its key go together");
+	if (p->certificate_file == NULL && p->key_file != NULL && (p->ca_file != NULL || p->n_spkis == 0))
+		return reason_set(why, 0, p->ca_file != NULL ? "certificate-file" : "server-spki", "RFC 7250",
+		    p->ca_file != NULL ? "missing beside ca-file" : "missing: a key without a certificate is a raw public key, and so is the provider's: which one?");
 	if (p->certificate_file != NULL && (p->ca_file == NULL || p->server_names.n == 0))
 		return reason_set(why, 0, p->ca_file == NULL ? "ca-file" : "server-name", "RFC 9132, 7.1",
 		    "missing: with certificates the provider's chain and name are checked");
-	if (p->psk_identity == NULL && p->certificate_file == NULL)
-		return reason_set(why, 0, "psk-identity", "RFC 9066, 8", "no credential: give psk-identity and psk-key-file, or certificate-file and key-file");
+	if (p->psk_identity == NULL && p->key_file == NULL)
+		return reason_set(why, 0, "psk-identity", "RFC 9066, 8",
+		    "no credential: give psk-identity and psk-key-file, or certificate-file and key-file, or key-file and server-spki");
 	return 0;
 }
 

@@ -17,7 +17,9 @@ SYSTEM_TESTS = \
 	tests/system/completion.sh \
 	tests/system/chain-dtls-psk.sh \
 	tests/system/chain-tls-psk.sh \
+	tests/system/chain-dtls-raw.sh \
 	tests/system/chain-dtls-x509.sh \
+	tests/system/chain-tls-raw.sh \
 	tests/system/chain-tls-x509.sh
 EXTRA_DIST += $(SYSTEM_TESTS)
 TESTS += $(SYSTEM_TESTS)

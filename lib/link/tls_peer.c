@@ -167,6 +167,8 @@ static int own_it(struct tls_session *s)
 		char hex[65];
 		for (size_t i = 0; i < 32; i++)
 			snprintf(hex + 2 * i, 3, "%02x", n->peer.spki[i]);
+		if (!s->bundle->server)
+			return deny(s, GNUTLS_A_ACCESS_DENIED, "the server's key is none that we expect: its SHA-256 is %s", hex);
 		return deny(s, GNUTLS_A_ACCESS_DENIED, "no configured peer has %s \"%s\" (SHA-256 of its key %s)", n->peer.kind == IDENTITY_X509 ? "the certificate name" : "this raw key", n->peer.name, hex);
 	}
 	n->known = true;

@@ -59,7 +59,10 @@ chain_certificates() {
 		chain_certificate cpe1.example 'dns_name = "cpe1.example"' tls_www_client signing_key
 }
 
-# chain_config udp|tcp psk|x509: both agents' configurations and keys in $LAB.
+# chain_spki NAME: the SHA-256 of the public key of NAME.key.
+chain_spki() { certtool -k --infile "$LAB/$1.key" 2>/dev/null | sed -n 's/^[[:space:]]*sha256:\([0-9a-f]*\).*/\1/p'; }
+
+# chain_config udp|tcp psk|x509|raw: both agents' configurations and keys in $LAB.
 chain_config() {
 	chain_transport=$1 chain_auth=$2
 	(umask 077 && printf '%s\n' $CHAIN_PSK >$LAB/isp.key && : >$LAB/peers.jsonl)
@@ -70,6 +73,14 @@ chain_config() {
 		chain_peer='"certificate-name":"cpe1.example"'
 		chain_client_auth="certificate-file = \"$LAB/ch.isp.example.crt\" key-file = \"$LAB/ch.isp.example.key\" ca-file = \"$LAB/ca.crt\""
 		chain_serverd_auth="certificate-file = \"$LAB/cpe1.example.crt\" key-file = \"$LAB/cpe1.example.key\" ca-file = \"$LAB/ca.crt\" server-name = \"ch.isp.example\""
+	fi
+	if [ "$chain_auth" = raw ]; then
+		for chain_name in isp cpe1; do
+			[ -f $LAB/$chain_name.raw.key ] || (umask 077 && certtool --generate-privkey --key-type ecdsa --curve secp256r1 --outfile $LAB/$chain_name.raw.key 2>/dev/null) || return 1
+		done
+		chain_peer='"spki":"'$(chain_spki cpe1.raw)'"'
+		chain_client_auth="key-file = \"$LAB/isp.raw.key\""
+		chain_serverd_auth="key-file = \"$LAB/cpe1.raw.key\" server-spki = {\"$(chain_spki isp.raw)\"}"
 	fi
 	printf '{"name":"cpe-0001",%s,"domain":["100.64.8.21/32","2001:db8:123::/64"]}\n' "$chain_peer" >$LAB/peers.jsonl
 	cat >$LAB/client.conf <<-CONF
@@ -122,7 +133,7 @@ chain_up() {
 	lab_line "$1" $LAB/client.out '"event":"listening"' && lab_line "$1" $LAB/client.out '"event":"up"'
 }
 
-# chain_start udp|tcp psk|x509: all of it, until the session is up. 1 with what the programs said when it did not work.
+# chain_start udp|tcp psk|x509|raw: all of it, until the session is up. 1 with what the programs said when it did not work.
 chain_start() {
 	chain_config "$1" "$2" && chain_client && lab_line 10 $LAB/client.out '"event":"listening"' && chain_serverd && chain_up 10 && return 0
 	chain_complain

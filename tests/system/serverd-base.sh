@@ -17,7 +17,7 @@ DOTS=203.0.113.1:4646/.well-known/dots
 chain_certificates && chain_certificate dots.example 'dns_name = "dots.example"' tls_www_server signing_key || bail_out 'certtool'
 certtool --generate-privkey --key-type ecdsa --curve secp256r1 --outfile $LAB/raw.pem 2>/dev/null
 chmod 600 $LAB/*.key $LAB/raw.pem
-spki=$(openssl pkey -in $LAB/raw.pem -pubout -outform DER 2>/dev/null | sha256sum | cut -d ' ' -f 1)
+spki=$(certtool -k --infile $LAB/raw.pem 2>/dev/null | sed -n 's/^[[:space:]]*sha256:\([0-9a-f]*\).*/\1/p')
 (umask 077 && printf 'dotsexampletest0' | od -An -tx1 | tr -d ' \n' >$LAB/psk.key)
 
 # server CREDENTIALS…: (re)starts the base server with these lines in `listen`.
