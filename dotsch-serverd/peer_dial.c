@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "peer_private.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 
@@ -24,7 +26,8 @@ static int is_pinned(void *arg, struct identity *id)
 	return -1;
 }
 
-struct tls_bundle *peer_credentials(const struct peer *p, const struct peer_config *c, struct reason *why)
+/* Credentials for one that carries this name; NULL: one of the configured names. */
+static struct tls_bundle *credentials(const struct peer_config *c, const char *name, const char *service, struct reason *why)
 {
 	struct tls_config tls = {
 		.psk_identity = c->psk_identity,
@@ -34,24 +37,58 @@ struct tls_bundle *peer_credentials(const struct peer *p, const struct peer_conf
 		.key_file = c->key_file,
 		.ca_file = c->ca_file,
 		.crl_file = c->crl_file,
+		.server_name = name,
+		.service_name = service,
+		/* Read during a handshake only, and no handshake outlives its configuration. */
+		.arg = (void *)(uintptr_t)c,
+		.peer_lookup = c->n_spkis > 0 ? is_pinned : NULL,
 	};
 	const struct text_list *names = &c->server_names;
 
-	/* Read during a handshake only, and no handshake outlives its configuration. */
-	tls.arg = (void *)(uintptr_t)c;
-	if (c->n_spkis > 0)
-		tls.peer_lookup = is_pinned;
-
-	/* Elsewhere it is the name of the redirection that is checked. */
-	if (p->elsewhere.name != NULL && c->certificate_file != NULL) {
-		tls.server_name = p->elsewhere.name;
-	} else if (names->n > 0) {
+	if (name == NULL && names->n > 0) {
 		tls.server_name = names->v[0];
 		tls.other_names = (const char *const *)names->v + 1;
 		tls.n_other_names = names->n - 1;
 	}
-
 	return tls_bundle_new(&tls, why);
+}
+
+static bool is_within(const char *name, const char *domain)
+{
+	size_t n = strlen(name), len = strlen(domain);
+
+	return n >= len && strcasecmp(name + n - len, domain) == 0 && (n == len || name[n - len - 1] == '.');
+}
+
+/* What a service names may have been forged on the way: it is believed as far as it stays within the domain that is configured; else the certificate has
+   to be the domain's own, by its name or for its service (RFC 6125, 6.2.1 and 6.5). */
+static struct tls_bundle *discovered(const struct peer_config *c, const char *target, struct reason *why)
+{
+	char service[300];
+
+	if (c->certificate_file == NULL || c->server_names.n > 0)
+		return credentials(c, NULL, NULL, why);
+	snprintf(service, sizeof(service), DOTS_CALL_HOME_SERVICE ".%s", c->domain);
+	return credentials(c, target != NULL && is_within(target, c->domain) ? target : c->domain, service, why);
+}
+
+struct tls_bundle *peer_credentials(const struct peer *p, const struct peer_config *c, struct reason *why)
+{
+	/* Elsewhere it is the name of the redirection that is checked. */
+	if (p->elsewhere.name != NULL && c->certificate_file != NULL)
+		return credentials(c, p->elsewhere.name, NULL, why);
+	return c->addresses.n == 0 && c->domain != NULL ? discovered(c, NULL, why) : credentials(c, NULL, NULL, why);
+}
+
+static struct tls_bundle *on_target(void *arg, const char *name)
+{
+	const struct peer *p = arg;
+	struct reason why;
+	struct tls_bundle *b = discovered(p->config, name, &why);
+
+	if (b == NULL)
+		log_error("%s: %s: %s", p->config->name, name, why.text);
+	return b;
 }
 
 static struct dial_config config_of(const struct peer *p, struct tls_bundle *bundle)
@@ -61,6 +98,8 @@ static struct dial_config config_of(const struct peer *p, struct tls_bundle *bun
 	return (struct dial_config){
 		.hosts = (const char *const *)hosts->v,
 		.n_hosts = hosts->n,
+		.service = DOTS_CALL_HOME_SERVICE,
+		.domain = hosts->n == 0 ? p->config->domain : NULL,
 		.port = p->config->port,
 		.udp = p->config->udp,
 		.tcp = p->config->tcp,
@@ -147,7 +186,7 @@ static void on_failed(void *arg, const char *why, unsigned next_s)
 	server_say(p->server, line);
 }
 
-static const struct dial_ops dial_ops = { .established = on_established, .failed = on_failed };
+static const struct dial_ops dial_ops = { .established = on_established, .failed = on_failed, .target = on_target };
 
 void peer_dial_init(struct peer *p)
 {

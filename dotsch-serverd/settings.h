@@ -10,6 +10,7 @@
 #include "dots/mitigation.h"
 #include "link/tls.h"
 
+#define DOTS_CALL_HOME_SERVICE "_dots-call-home"   /* RFC 8973, 5.3 */
 #define BASE_PORT 4646                /* RFC 9132, 3 */
 #define CALL_HOME_PORT 4647          /* the draft's own suggestion; RFC 9066 leaves it to the two sides */
 
@@ -35,6 +36,7 @@ struct peer_config {
 	const char *name;
 	enum channel_kind channel;
 	struct text_list addresses;          /* addresses or names, in the file's order */
+	const char *domain;                  /* without addresses: whose services tell them (RFC 8973) */
 	uint16_t port;
 	bool udp, tcp;
 	const char *psk_identity;

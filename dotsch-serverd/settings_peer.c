@@ -6,9 +6,11 @@
 
 #include "base/addr.h"
 #include "base/buf.h"
+#include "base/limits.h"
 
 const struct conf_key settings_provider_keys[] = {
 	{ .name = "address", .type = CONF_LIST },
+	{ .name = "domain", .type = CONF_STRING },
 	{ .name = "port", .type = CONF_INT, .fallback = "4647", .min = 1, .max = 65535 },
 	{ .name = "transport", .type = CONF_LIST },
 	{ .name = "psk-identity", .type = CONF_STRING },
@@ -115,6 +117,12 @@ static int psk(const struct conf_section *s, struct peer_config *p, struct reaso
 	return settings_psk(inline_key, path, p->psk_key, &p->psk_key_len, why);
 }
 
+/* Found by the domain's services, its name follows from them. */
+static bool discovers(const struct peer_config *p)
+{
+	return p->addresses.n == 0 && p->domain != NULL;
+}
+
 static int credentials(const struct conf_section *s, struct peer_config *p, struct reason *why)
 {
 	if (psk(s, p, why) != 0)
@@ -130,7 +138,7 @@ static int credentials(const struct conf_section *s, struct peer_config *p, stru
 	if (p->certificate_file == NULL && p->key_file != NULL && (p->ca_file != NULL || p->n_spkis == 0))
 		return reason_set(why, 0, p->ca_file != NULL ? "certificate-file" : "server-spki", "RFC 7250",
 		    p->ca_file != NULL ? "missing beside ca-file" : "missing: a key without a certificate is a raw public key, and so is the provider's: which one?");
-	if (p->certificate_file != NULL && (p->ca_file == NULL || p->server_names.n == 0))
+	if (p->certificate_file != NULL && (p->ca_file == NULL || (p->server_names.n == 0 && !discovers(p))))
 		return reason_set(why, 0, p->ca_file == NULL ? "ca-file" : "server-name", "RFC 9132, 7.1",
 		    "missing: with certificates the provider's chain and name are checked");
 	if (p->psk_identity == NULL && p->key_file == NULL)
@@ -167,8 +175,11 @@ int settings_read_provider(const struct conf_section *s, const struct policy *ge
 		return reason_set(why, 0, "provider", "", "a provider needs a name");
 	if (settings_texts(s, "address", &p->addresses, why) != 0 || settings_transports(s, &p->udp, &p->tcp, why) != 0)
 		return -1;
-	if (p->addresses.n == 0)
-		return reason_set(why, 0, "address", "", "missing: where the provider listens");
+	p->domain = conf_string(s, "domain");
+	if (p->addresses.n == 0 && p->domain == NULL)
+		return reason_set(why, 0, "address", "", "missing: where the provider listens; or give its domain, whose services tell");
+	if (p->domain != NULL && (*p->domain == '\0' || strlen(p->domain) > NAME_MAX_BYTES - sizeof(DOTS_CALL_HOME_SERVICE "._udp.")))
+		return reason_set(why, 0, "domain", "RFC 8973", "\"%.80s\": must be a domain name", p->domain);
 	p->port = (uint16_t)conf_int(s, "port");
 	return settings_read_policy(s, &p->policy, why) != 0 || settings_read_policies(s, p, why) != 0 || credentials(s, p, why) != 0 || settings_limits(s, p, why) != 0 ||
 	    scope(s, p, why) != 0 ? -1 : 0;

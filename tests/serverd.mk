@@ -28,8 +28,8 @@ tests_unit_test_serverd_keep_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c
 tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_store_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
-SERVERD_SYSTEM = tests/system/serverd-scope.sh tests/system/serverd-base.sh
-EXTRA_DIST += $(SERVERD_SYSTEM)
+SERVERD_SYSTEM = tests/system/serverd-scope.sh tests/system/serverd-base.sh tests/system/serverd-discovery.sh
+EXTRA_DIST += $(SERVERD_SYSTEM) tests/system/dns.pl
 TESTS += $(SERVERD_SYSTEM)
 # Requests, lines and time in any order.
 check_PROGRAMS += tests/fuzz/fuzz_serverd

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "link/dial.h"
+#include "link/dial_internal.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -8,52 +8,17 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "link/dial_names.h"
 #include "link/dtls.h"
 #include "link/stream.h"
 
 #define WINNER_MS 600000         /* who won last time goes first for ten minutes (RFC 9132, 4.3) */
 #define RESOLUTION_MS 50         /* what an IPv4 answer waits for the IPv6 one (RFC 8305, 3) */
-#define DESTINATIONS_MAX 64
-#define WHY_MAX 1200
-
-/* One address by one transport. Lives as long as the dialler: it holds the ticket. */
-struct destination {
-	struct dial *dial;
-	struct sockaddr_storage address;
-	enum transport transport;
-	struct tls_ticket *ticket;
-	struct channel *attempt;         /* under way */
-	bool in_round, started;
-	int64_t won;                     /* loop_now() of its last success, 0 = never */
-};
-
-struct resolving { struct dial *dial; const char *host; struct names *names; };
-
-enum dial_state { DIAL_IDLE, DIAL_ROUND, DIAL_WAIT };
-
-struct dial {
-	struct loop *loop;
-	struct dial_config config;
-	char **hosts;
-	struct dial_ops ops;
-	void *arg;
-	enum dial_state state;
-	struct loop_timer timer;         /* ROUND: the next attempt. WAIT: the next round */
-	struct destination *destinations[DESTINATIONS_MAX];
-	size_t n_destinations;
-	struct resolving *resolving;     /* by host */
-	size_t n_resolving;              /* still without their last answer */
-	int64_t quick;                   /* when dial_again last started a round at once */
-	unsigned first_s;                /* the next pause while there has been no session; 0 = there has been one */
-	char why[WHY_MAX];
-};
 
 union attempt { struct channel channel; struct dtls dtls; struct stream stream; };
 
 static void next_attempt(struct dial *d);
 
-__attribute__((format(printf, 2, 3))) static void note(struct dial *d, const char *fmt, ...)
+void dial_note(struct dial *d, const char *fmt, ...)
 {
 	size_t at = strlen(d->why);
 	va_list ap;
@@ -67,7 +32,7 @@ __attribute__((format(printf, 2, 3))) static void note(struct dial *d, const cha
 static void note_failure(struct destination *to, const char *why)
 {
 	char where[64];
-	note(to->dial, "%s %s: %s", to->transport == TRANSPORT_UDP ? "UDP" : "TCP", sockaddr_format(&to->address, where), why);
+	dial_note(to->dial, "%s %s: %s", to->transport == TRANSPORT_UDP ? "UDP" : "TCP", sockaddr_format(&to->address, where), why);
 }
 
 static struct tls_session *session_of(struct channel *c)
@@ -86,9 +51,10 @@ static void stop_attempts(struct dial *d)
 			stream_abort((struct stream *)c, false, NULL);
 	}
 	for (size_t i = 0; i < d->config.n_hosts; i++) {
-		names_free(d->resolving[i].names);
-		d->resolving[i].names = NULL;
+		names_free(d->hosts[i].names);
+		d->hosts[i].names = NULL;
 	}
+	dial_services_stop(d);
 	d->n_resolving = 0;
 }
 
@@ -139,8 +105,9 @@ static void start_attempt(struct destination *to)
 		return;
 	}
 	a->channel.remote = to->address;
-	bool ok = to->transport == TRANSPORT_UDP ? dtls_dial(&a->dtls, d->loop, d->config.bundle, to->ticket, &start, to, &error) :
-	    stream_dial(&a->stream, d->loop, d->config.bundle, to->ticket, &start, to, &error);
+	struct tls_bundle *bundle = to->bundle ? to->bundle : d->config.bundle;
+	bool ok = to->transport == TRANSPORT_UDP ? dtls_dial(&a->dtls, d->loop, bundle, to->ticket, &start, to, &error) :
+	    stream_dial(&a->stream, d->loop, bundle, to->ticket, &start, to, &error);
 	if (ok) {
 		to->attempt = &a->channel;
 		return;
@@ -149,12 +116,12 @@ static void start_attempt(struct destination *to)
 	note_failure(to, error == ENETUNREACH ? "no route" : strerror(error));
 }
 
-/* The last winner, then UDP/IPv6, UDP/IPv4, TCP/IPv6, TCP/IPv4 (RFC 9132, 4.3). */
-static int rank(const struct destination *to, int64_t now)
+/* The last winner, then UDP/IPv6, UDP/IPv4, TCP/IPv6, TCP/IPv4 (RFC 9132, 4.3); the targets of a service in their own order (RFC 2782). */
+static unsigned rank(const struct destination *to, int64_t now)
 {
 	if (to->won && now - to->won < WINNER_MS)
 		return 0;
-	return 1 + (to->transport == TRANSPORT_TCP) * 2 + (to->address.ss_family != AF_INET6);
+	return 1 + (to->transport == TRANSPORT_TCP) * 2 * TARGETS_MAX + to->order * 2 + (to->address.ss_family != AF_INET6);
 }
 
 /* In ms. A thousand routers must not come back in step. */
@@ -178,7 +145,7 @@ static void round_failed(struct dial *d)
 	d->state = DIAL_WAIT;
 	loop_timer_set(d->loop, &d->timer, ms);
 	if (!d->why[0])
-		note(d, "no address to call");
+		dial_note(d, "no address to call");
 	d->ops.failed(d->arg, d->why, (unsigned)((ms + 999) / 1000));   /* may free the dialler */
 }
 
@@ -212,13 +179,30 @@ static void next_attempt(struct dial *d)
 		round_failed(d);
 }
 
-static void add_destination(struct dial *d, const struct sockaddr_storage *address, enum transport transport)
+static void forget(struct destination *to)
 {
+	tls_ticket_unref(to->ticket);
+	tls_bundle_unref(to->bundle);
+	free(to);
+}
+
+static void belongs(struct destination *to, const struct resolving *r)
+{
+	tls_bundle_unref(to->bundle);
+	to->bundle = r->bundle ? tls_bundle_ref(r->bundle) : NULL;
+	to->order = r->order;
+}
+
+static void add_destination(const struct resolving *r, const struct sockaddr_storage *address, enum transport transport)
+{
+	struct dial *d = r->dial;
 	for (size_t i = 0; i < d->n_destinations; i++) {
 		struct destination *to = d->destinations[i];
 		if (to->transport == transport && memcmp(&to->address, address, sizeof *address) == 0) {
-			if (!to->in_round)
+			if (!to->in_round) {
 				to->started = false;
+				belongs(to, r);
+			}
 			to->in_round = true;
 			return;
 		}
@@ -227,8 +211,7 @@ static void add_destination(struct dial *d, const struct sockaddr_storage *addre
 	/* Names move: a destination that is not of this round makes room. */
 	for (size_t i = 0; slot == DESTINATIONS_MAX && i < DESTINATIONS_MAX; i++)
 		if (!d->destinations[i]->in_round) {
-			tls_ticket_unref(d->destinations[i]->ticket);
-			free(d->destinations[i]);
+			forget(d->destinations[i]);
 			d->destinations[i] = d->destinations[--d->n_destinations];
 			slot = d->n_destinations;
 		}
@@ -244,22 +227,23 @@ static void add_destination(struct dial *d, const struct sockaddr_storage *addre
 	to->address = *address;
 	to->transport = transport;
 	to->in_round = true;
+	belongs(to, r);
 	d->destinations[d->n_destinations++] = to;
 }
 
-static void add_address(struct dial *d, const struct sockaddr_storage *address)
+static void add_address(const struct resolving *r, const struct sockaddr_storage *address)
 {
-	if (d->config.udp)
-		add_destination(d, address, TRANSPORT_UDP);
-	if (d->config.tcp)
-		add_destination(d, address, TRANSPORT_TCP);
+	if (r->udp)
+		add_destination(r, address, TRANSPORT_UDP);
+	if (r->tcp)
+		add_destination(r, address, TRANSPORT_TCP);
 }
 
 static void name_found(void *arg, const struct sockaddr_storage *address)
 {
 	struct resolving *r = arg;
 	struct dial *d = r->dial;
-	add_address(d, address);
+	add_address(r, address);
 	if (!loop_timer_armed(&d->timer))
 		loop_timer_set(d->loop, &d->timer, address->ss_family == AF_INET6 ? 0 : RESOLUTION_MS);
 }
@@ -272,12 +256,33 @@ static void name_done(void *arg, const char *why)
 	r->names = NULL;
 	d->n_resolving--;
 	if (why)
-		note(d, "%s: %s", r->host, why);
+		dial_note(d, "%s: %s", r->host, why);
+	dial_resolved(d);
+}
+
+void dial_resolved(struct dial *d)
+{
 	if (!loop_timer_armed(&d->timer) || !d->n_resolving)
 		loop_timer_set(d->loop, &d->timer, 0);
 }
 
-static const struct names_ops names_ops = { name_found, name_done };
+void dial_resolve(struct resolving *r)
+{
+	static const struct names_ops ops = { .found = name_found, .done = name_done };
+	struct dial *d = r->dial;
+	struct prefix host;
+	struct sockaddr_storage address;
+	if (addr_parse(r->host, &host) == 0) {
+		sockaddr_make(&host, r->port, &address);
+		add_address(r, &address);
+		return;
+	}
+	r->names = names_start(d->loop, r->host, r->port, &ops, r);
+	if (r->names)
+		d->n_resolving++;
+	else
+		dial_note(d, "%s: out of memory", r->host);
+}
 
 static void start_round(struct dial *d)
 {
@@ -285,21 +290,9 @@ static void start_round(struct dial *d)
 	d->why[0] = '\0';
 	for (size_t i = 0; i < d->n_destinations; i++)
 		d->destinations[i]->in_round = d->destinations[i]->started = false;
-	for (size_t i = 0; i < d->config.n_hosts; i++) {
-		struct prefix host;
-		struct sockaddr_storage address;
-		if (addr_parse(d->hosts[i], &host) == 0) {
-			sockaddr_make(&host, d->config.port, &address);
-			add_address(d, &address);
-			continue;
-		}
-		struct resolving *r = &d->resolving[i];
-		r->names = names_start(d->loop, d->hosts[i], d->config.port, &names_ops, r);
-		if (r->names)
-			d->n_resolving++;
-		else
-			note(d, "%s: out of memory", d->hosts[i]);
-	}
+	for (size_t i = 0; i < d->config.n_hosts; i++)
+		dial_resolve(&d->hosts[i]);
+	dial_services_start(d);
 	loop_timer_stop(d->loop, &d->timer);
 	if (!d->n_resolving || d->n_destinations)
 		loop_timer_set(d->loop, &d->timer, 0);
@@ -314,45 +307,43 @@ static void timer_due(void *arg)
 		next_attempt(d);
 }
 
-static void free_hosts(struct dial *d)
+static void free_hosts(struct resolving *hosts, size_t n)
 {
-	for (size_t i = 0; d->hosts && i < d->config.n_hosts; i++)
-		free(d->hosts[i]);
-	free(d->hosts);
-	free(d->resolving);
+	for (size_t i = 0; hosts && i < n; i++)
+		free(hosts[i].host);
+	free(hosts);
 }
 
 /* Out of memory: false, and d is as it was. */
 static bool take_config(struct dial *d, const struct dial_config *config)
 {
-	struct dial new = { .config = *config };
-	new.hosts = calloc(config->n_hosts + 1, sizeof *new.hosts);
-	new.resolving = calloc(config->n_hosts + 1, sizeof *new.resolving);
-	bool ok = new.hosts && new.resolving;
+	struct resolving *hosts = calloc(config->n_hosts + 1, sizeof *hosts);
+	char *domain = config->domain ? strdup(config->domain) : NULL;
+	bool ok = hosts && !config->domain == !domain;
 	for (size_t i = 0; ok && i < config->n_hosts; i++) {
-		ok = (new.hosts[i] = strdup(config->hosts[i])) != NULL;
-		new.resolving[i] = (struct resolving){ .dial = d, .host = new.hosts[i] };
+		hosts[i] = (struct resolving){ .dial = d, .host = strdup(config->hosts[i]), .port = config->port, .udp = config->udp, .tcp = config->tcp };
+		ok = hosts[i].host != NULL;
 	}
 	if (!ok) {
-		free_hosts(&new);
+		free_hosts(hosts, config->n_hosts);
+		free(domain);
 		return false;
 	}
 	tls_bundle_ref(config->bundle);
 	tls_bundle_unref(d->config.bundle);
-	free_hosts(d);
+	free_hosts(d->hosts, d->config.n_hosts);
+	free(d->domain);
 	d->config = *config;
 	d->config.hosts = NULL;
-	d->hosts = new.hosts;
-	d->resolving = new.resolving;
+	d->hosts = hosts;
+	d->domain = domain;
 	return true;
 }
 
 static void forget_destinations(struct dial *d)
 {
-	for (size_t i = 0; i < d->n_destinations; i++) {
-		tls_ticket_unref(d->destinations[i]->ticket);
-		free(d->destinations[i]);
-	}
+	for (size_t i = 0; i < d->n_destinations; i++)
+		forget(d->destinations[i]);
 	d->n_destinations = 0;
 }
 
@@ -410,7 +401,8 @@ void dial_free(struct dial *d)
 	stop_attempts(d);
 	loop_timer_stop(d->loop, &d->timer);
 	forget_destinations(d);
-	free_hosts(d);
+	free_hosts(d->hosts, d->config.n_hosts);
+	free(d->domain);
 	tls_bundle_unref(d->config.bundle);
 	free(d);
 }

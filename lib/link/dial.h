@@ -10,6 +10,9 @@
 struct dial_config {
 	const char *const *hosts;            /* addresses or names; copied */
 	size_t n_hosts;
+	/* Without hosts: the targets of the domain's services "SERVICE._udp.DOMAIN" and "SERVICE._tcp.DOMAIN", asked for anew in each round (RFC 8973).
+	   domain is copied, service lives on. NULL: none. */
+	const char *service, *domain;
 	uint16_t port;
 	bool udp, tcp;                       /* transports allowed; order: UDP/IPv6, UDP/IPv4, TCP/IPv6, TCP/IPv4 */
 	struct tls_bundle *bundle;           /* referenced */
@@ -23,6 +26,8 @@ struct dial_ops {
 	void (*established)(void *arg, struct channel *c);   /* the winner; channel_own() it inside */
 	/* Every address failed; the next round starts in next_s seconds by itself. why names address and cause, alerts included. */
 	void (*failed)(void *arg, const char *why, unsigned next_s);
+	/* The credentials for this target of a service, whose name is to be checked: a new reference, or NULL for config.bundle. NULL: always that. */
+	struct tls_bundle *(*target)(void *arg, const char *name);
 };
 
 struct dial;

@@ -2,18 +2,25 @@
 #include "link/dial_names.h"
 
 #include <ares.h>
+#include <assert.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/time.h>
 
+#include "link/tls.h"
+
 #define SOCKETS_MAX 16           /* of one resolution: UDP and TCP to a few servers */
 #define QUERY_MS 2000
 #define QUERY_TRIES 2
+#define SERVICE_MAX 8            /* of one service */
 #define ADDRESSES_MAX 16         /* of one name; a dialler tries them one by one */
 
 struct watch { struct loop_fd fd; struct names *names; };
+
+struct target { unsigned priority, weight; uint16_t port; char host[256]; };
 
 struct names {
 	struct loop *loop;
@@ -24,6 +31,8 @@ struct names {
 	struct loop_timer timeout, deliver;
 	struct sockaddr_storage found[ADDRESSES_MAX];
 	size_t n_found, told;
+	struct target targets[SERVICE_MAX];
+	size_t n_targets;
 	int pending, status;
 	uint16_t port;
 	bool library;
@@ -100,13 +109,44 @@ static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *
 	loop_timer_set(n->loop, &n->deliver, 0);   /* not from inside the library, which must not be freed there */
 }
 
+/* The lowest priority; among equals a throw of the dice by weight (RFC 2782). Takes it out. */
+static struct target next_target(struct names *n)
+{
+	unsigned lowest = UINT_MAX;
+	uint64_t sum = 0, dice;
+	for (size_t i = 0; i < n->n_targets; i++)
+		if (n->targets[i].priority < lowest)
+			lowest = n->targets[i].priority;
+	for (size_t i = 0; i < n->n_targets; i++)
+		sum += n->targets[i].priority == lowest ? n->targets[i].weight + 1u : 0;
+	tls_random(&dice, sizeof dice);
+	assert(sum);
+	dice %= sum;
+	size_t pick = 0;
+	for (;; pick++) {
+		if (n->targets[pick].priority != lowest)
+			continue;
+		if (dice <= n->targets[pick].weight)
+			break;
+		dice -= n->targets[pick].weight + 1u;
+	}
+	struct target out = n->targets[pick];
+	n->targets[pick] = n->targets[--n->n_targets];
+	return out;
+}
+
 static void deliver(void *arg)
 {
 	struct names *n = arg;
+	bool any = n->n_found || n->n_targets;
 	while (n->told < n->n_found)
 		n->ops->found(n->arg, &n->found[n->told++]);
+	while (n->n_targets) {
+		struct target t = next_target(n);
+		n->ops->target(n->arg, t.host, t.port);
+	}
 	if (!n->pending)
-		n->ops->done(n->arg, n->n_found ? NULL : ares_strerror(n->status ? n->status : ARES_ENODATA));
+		n->ops->done(n->arg, any ? NULL : ares_strerror(n->status ? n->status : ARES_ENODATA));
 }
 
 /* Never a question for a server (RFC 6761, 6.3); the library of Debian 12 leaks on it besides. */
@@ -120,7 +160,7 @@ static void local_host(struct names *n)
 	loop_timer_set(n->loop, &n->deliver, 0);
 }
 
-struct names *names_start(struct loop *l, const char *host, uint16_t port, const struct names_ops *ops, void *arg)
+static struct names *names_new(struct loop *l, const struct names_ops *ops, void *arg)
 {
 	struct names *n = calloc(1, sizeof *n);
 	if (!n)
@@ -128,26 +168,77 @@ struct names *names_start(struct loop *l, const char *host, uint16_t port, const
 	n->loop = l;
 	n->ops = ops;
 	n->arg = arg;
-	n->port = port;
 	loop_timer_init(&n->timeout, timed_out, n);
 	loop_timer_init(&n->deliver, deliver, n);
+	return n;
+}
+
+/* False: out of memory, and n is gone. */
+static bool open_channel(struct names *n)
+{
+	struct ares_options options = { .timeout = QUERY_MS, .tries = QUERY_TRIES, .sock_state_cb = socket_state, .sock_state_cb_data = n };
+	n->library = ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS;
+	if (n->library && ares_init_options(&n->channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) == ARES_SUCCESS)
+		return true;
+	n->channel = NULL;
+	names_free(n);
+	return false;
+}
+
+struct names *names_start(struct loop *l, const char *host, uint16_t port, const struct names_ops *ops, void *arg)
+{
+	struct names *n = names_new(l, ops, arg);
+	if (!n)
+		return NULL;
+	n->port = port;
 	if (strcasecmp(host, "localhost") == 0) {
 		local_host(n);
 		return n;
 	}
-	struct ares_options options = { .timeout = QUERY_MS, .tries = QUERY_TRIES, .sock_state_cb = socket_state, .sock_state_cb_data = n };
-	n->library = ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS;
-	if (!n->library || ares_init_options(&n->channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) != ARES_SUCCESS) {
-		n->channel = NULL;
-		names_free(n);
+	if (!open_channel(n))
 		return NULL;
-	}
 	struct ares_addrinfo_hints hints = { .ai_flags = ARES_AI_NOSORT, .ai_socktype = SOCK_DGRAM };
 	n->pending = 2;
 	hints.ai_family = AF_INET6;
 	ares_getaddrinfo(n->channel, host, NULL, &hints, answered, n);
 	hints.ai_family = AF_INET;
 	ares_getaddrinfo(n->channel, host, NULL, &hints, answered, n);
+	arm(n);
+	return n;
+}
+
+static void service_answered(void *arg, int status, int timeouts, unsigned char *data, int len)
+{
+	struct names *n = arg;
+	struct ares_srv_reply *reply = NULL;
+	(void)timeouts;
+	n->pending--;
+	if (status == ARES_EDESTRUCTION)
+		return;
+	if (status == ARES_SUCCESS)
+		status = ares_parse_srv_reply(data, len, &reply);
+	n->status = status;
+	for (const struct ares_srv_reply *s = reply; s && n->n_targets < SERVICE_MAX; s = s->next) {
+		struct target *t = &n->targets[n->n_targets];
+		/* "." says that there is no such service. */
+		if (!s->host || !*s->host || strcmp(s->host, ".") == 0 || !s->port || strlen(s->host) >= sizeof t->host)
+			continue;
+		*t = (struct target){ .priority = s->priority, .weight = s->weight, .port = s->port };
+		strcpy(t->host, s->host);
+		n->n_targets++;
+	}
+	if (reply)
+		ares_free_data(reply);
+	loop_timer_set(n->loop, &n->deliver, 0);
+}
+
+struct names *names_service(struct loop *l, const char *service, const struct names_ops *ops, void *arg)
+{
+	struct names *n = names_new(l, ops, arg);
+	if (!n || !open_channel(n))
+		return NULL;
+	n->pending = 1;
+	ares_query(n->channel, service, 1 /* IN */, 33 /* SRV */, service_answered, n);
 	arm(n);
 	return n;
 }

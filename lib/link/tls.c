@@ -220,7 +220,7 @@ static int copy_names(struct tls_bundle *b, const struct tls_config *c)
 	for (size_t i = 0; i < c->n_other_names; i++)
 		if (copy(&b->other_names[i], c->other_names[i]) < 0)
 			return -1;
-	return copy(&b->server_name, c->server_name);
+	return copy(&b->server_name, c->server_name) < 0 ? -1 : copy(&b->service_name, c->service_name);
 }
 
 struct tls_bundle *tls_bundle_new(const struct tls_config *config, struct reason *why)
@@ -283,6 +283,7 @@ void tls_bundle_unref(struct tls_bundle *b)
 	gnutls_free(b->ticket_key.data);
 	free(b->psk_identity);
 	free(b->server_name);
+	free(b->service_name);
 	for (size_t i = 0; i < b->n_other_names; i++)
 		free(b->other_names[i]);
 	free(b->other_names);

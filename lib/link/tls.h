@@ -22,6 +22,7 @@ struct tls_config {
 	int (*psk_lookup)(void *arg, const char *identity, uint8_t key[TLS_PSK_MAX], size_t *key_len, char owner[254]);
 	/* Certificates: own chain and key, and whom we trust. PEM. */
 	const char *certificate_file, *key_file, *ca_file, *crl_file;
+	const char *service_name;            /* client: "_dots-call-home.isp.example", which an SRV-ID may carry instead (RFC 4985; RFC 6125, 6.5) */
 	const char *server_name;             /* client: reference identifier (DNS-ID, RFC 6125; no wildcards) and SNI */
 	const char *const *other_names;      /* client: further reference identifiers; the one that matched is the peer's identity.name */
 	size_t n_other_names;

@@ -15,7 +15,7 @@
 struct tls_bundle {
 	unsigned refs;
 	bool server, psk, own_raw, take_x509, take_raw;   /* raw public keys (RFC 7250): our own credential; what we accept */
-	char *psk_identity, *server_name;
+	char *psk_identity, *server_name, *service_name;
 	char **other_names;                               /* besides server_name; owned */
 	size_t n_other_names;
 	int (*psk_lookup)(void *arg, const char *identity, uint8_t key[TLS_PSK_MAX], size_t *key_len, char owner[254]);

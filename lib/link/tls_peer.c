@@ -114,15 +114,21 @@ static bool expected(const struct tls_bundle *b, const char *name)
 	return false;
 }
 
-/* DNS-ID only, letter by letter: no wildcards, no common name (RFC 6125, 6.4; RFC 9132, 7.1). The name that matched is the peer's. */
+/* DNS-ID, or SRV-ID where a service led here; letter by letter: no wildcards, no common name (RFC 6125, 6.4; RFC 9132, 7.1). The name that matched is the
+   peer's. */
 static int check_name(struct tls_session *s, gnutls_x509_crt_t crt)
 {
+	const char *service = s->bundle->service_name;
 	char found[160] = "", name[256];
 	for (unsigned i = 0;; i++) {
 		size_t len = sizeof name;
 		int type = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &len, NULL);
 		if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			break;
+		if (type == GNUTLS_SAN_OTHERNAME_SRV && service && len == strlen(service) && strncasecmp(name, service, len) == 0) {
+			copy_name(s->notes->peer.name, sizeof s->notes->peer.name, (const unsigned char *)service, len);
+			return 0;
+		}
 		if (type != GNUTLS_SAN_DNSNAME || !name_ok((unsigned char *)name, len, sizeof name))
 			continue;
 		name[len] = '\0';

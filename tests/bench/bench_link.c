@@ -130,7 +130,7 @@ static void down(void *arg, const char *why, unsigned next_s)
 
 static void call(struct caller *c)
 {
-	static const struct dial_ops ops = { up, down };
+	static const struct dial_ops ops = { .established = up, .failed = down };
 	static const char *const host = "127.0.0.1";
 	struct driver *d = c->driver;
 	struct dial_config config = { .hosts = &host, .n_hosts = 1, .port = d->port, .udp = true, .bundle = d->bundle, .attempt_delay_ms = 250, .retry_s = 60 };

@@ -116,6 +116,11 @@ void cert_make(struct authority *a, const char *name, const struct cert_wish *w)
 		OK(gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, w->cn, (unsigned)strlen(w->cn)));
 	if (w->dns)
 		OK(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, w->dns, (unsigned)strlen(w->dns), GNUTLS_FSAN_SET));
+	if (w->service) {
+		unsigned char der[130] = { 0x16, (unsigned char)strlen(w->service) };
+		memcpy(der + 2, w->service, strlen(w->service));
+		OK(gnutls_x509_crt_set_subject_alt_othername(crt, "1.3.6.1.5.5.7.8.7", der, der[1] + 2u, GNUTLS_FSAN_APPEND));
+	}
 	if (w->purpose)
 		OK(gnutls_x509_crt_set_key_purpose_oid(crt, w->purpose, 0));
 	OK(gnutls_x509_crt_set_basic_constraints(crt, 0, -1));

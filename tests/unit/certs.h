@@ -12,6 +12,7 @@ struct authority;   /* a CA with its key */
 
 struct cert_wish {
 	const char *dns;             /* DNS-ID; NULL: none */
+	const char *service;         /* SRV-ID (RFC 4985); NULL: none */
 	const char *cn;              /* common name; NULL: none */
 	const char *purpose;         /* extended key usage as an OID; NULL: none */
 	time_t from, until;          /* relative to now; both 0: yesterday to tomorrow */

@@ -28,6 +28,67 @@ static struct rig r;
 static struct loop_fd server;
 static unsigned questions;
 
+/* Services, by the domain's first label. */
+struct target { uint16_t priority, weight, port; const char *host; };
+static const struct { const char *label; struct target targets[4]; } services[] = {
+	{ "ordered", { { 30, 0, 3003, "third.example" }, { 10, 0, 1001, "first.example" }, { 20, 0, 2002, "second.example" } } },
+	{ "weighted", { { 1, 0, 1, "light.example" }, { 1, 65535, 2, "heavy.example" } } },
+	{ "denied", { { 0, 0, 0, "." } } },
+};
+static struct target dialled;            /* what "_dots-call-home._udp.dialled" is answered with */
+
+static size_t put16(uint8_t *to, unsigned v)
+{
+	to[0] = (uint8_t)(v >> 8);
+	to[1] = (uint8_t)v;
+	return 2;
+}
+
+static size_t put_name(uint8_t *to, const char *name)
+{
+	size_t at = 0;
+	while (*name && strcmp(name, ".") != 0) {
+		size_t len = strcspn(name, ".");
+		to[at++] = (uint8_t)len;
+		memcpy(to + at, name, len);
+		at += len;
+		name += len + (name[len] == '.');
+	}
+	to[at++] = 0;
+	return at;
+}
+
+static size_t put_target(uint8_t *d, size_t at, const struct target *t)
+{
+	static const uint8_t head[] = { 0xc0, 12, 0, 33, 0, 1, 0, 0, 0, 60 };
+	memcpy(d + at, head, sizeof head);
+	at += sizeof head;
+	size_t length = at;
+	at += 2;
+	at += put16(d + at, t->priority);
+	at += put16(d + at, t->weight);
+	at += put16(d + at, t->port);
+	at += put_name(d + at, t->host);
+	put16(d + length, (unsigned)(at - length - 2));
+	d[7]++;
+	return at;
+}
+
+/* The third label says which. */
+static size_t answer_service(uint8_t *d, size_t at)
+{
+	size_t domain = 12 + d[12] + 1u;
+	bool udp = memcmp(d + domain, "\4_udp", 5) == 0;
+	domain += d[domain] + 1u;
+	for (size_t i = 0; udp && i < sizeof services / sizeof *services; i++)
+		if (d[domain] == strlen(services[i].label) && memcmp(d + domain + 1, services[i].label, d[domain]) == 0)
+			for (size_t k = 0; k < 4 && services[i].targets[k].host; k++)
+				at = put_target(d, at, &services[i].targets[k]);
+	if (udp && d[domain] == 7 && memcmp(d + domain + 1, "dialled", 7) == 0)
+		at = put_target(d, at, &dialled);
+	return at;
+}
+
 static void answer(void *arg, uint32_t events)
 {
 	uint8_t d[600];
@@ -54,7 +115,9 @@ static void answer(void *arg, uint32_t events)
 	d[6] = 0;
 	d[7] = has;
 	memset(d + 8, 0, 4);
-	if (has) {
+	if (d[end + 2] == 33) {
+		at = answer_service(d, at);
+	} else if (has) {
 		static const uint8_t head[] = { 0xc0, 12, 0, 0, 0, 1, 0, 0, 0, 60, 0 };
 		memcpy(d + at, head, sizeof head);
 		d[at + 3] = six ? 28 : 1;
@@ -69,7 +132,7 @@ static void answer(void *arg, uint32_t events)
 	sendto(server.fd, d, at, 0, (struct sockaddr *)&from, len);
 }
 
-struct result { struct names *names; unsigned found, four, six, done; char why[100]; };
+struct result { struct names *names; unsigned found, four, six, done; char why[100], targets[200]; };
 
 static void found(void *arg, const struct sockaddr_storage *address)
 {
@@ -90,7 +153,14 @@ static void done(void *arg, const char *why)
 	x->names = NULL;
 }
 
-static const struct names_ops ops = { found, done };
+static void target(void *arg, const char *host, uint16_t port)
+{
+	struct result *x = arg;
+	size_t at = strlen(x->targets);
+	snprintf(x->targets + at, sizeof x->targets - at, "%s:%u ", host, port);
+}
+
+static const struct names_ops ops = { .found = found, .target = target, .done = done };
 
 static void begin(void)
 {
@@ -168,6 +238,68 @@ static void test_dial_by_name(void **state)
 	loop_free(r.loop);
 }
 
+static struct result service(const char *name)
+{
+	struct result x = { .names = names_service(r.loop, name, &ops, &x) };
+	assert_non_null(x.names);
+	assert_true(rig_until(&r, &x.done, 1));
+	return x;
+}
+
+static void test_service_in_order(void **state)
+{
+	(void)state;
+	begin();
+	struct result x = service("_dots-call-home._udp.ordered.example");
+	assert_string_equal(x.targets, "first.example:1001 second.example:2002 third.example:3003 ");
+	assert_string_equal(x.why, "");
+	unsigned heavy = 0;
+	for (int i = 0; i < 20; i++)
+		heavy += strncmp(service("_dots-call-home._udp.weighted.example").targets, "heavy", 5) == 0;
+	assert_in_range(heavy, 17, 20);
+	/* "." is a no; so are an empty answer and a name that there is not. */
+	x = service("_dots-call-home._udp.denied.example");
+	assert_string_equal(x.targets, "");
+	assert_true(x.why[0]);
+	assert_true(service("_dots-call-home._tcp.ordered.example").why[0]);
+	end();
+	loop_free(r.loop);
+}
+
+static char named[64];
+
+static struct tls_bundle *on_target(void *arg, const char *name)
+{
+	(void)arg;
+	snprintf(named, sizeof named, "%s", name);
+	return NULL;
+}
+
+/* The port and the transport are the service's, and so is the name whose credentials are asked for. */
+static void test_dial_by_service(void **state)
+{
+	(void)state;
+	begin();
+	rig_listen(&r, "127.0.0.1", true, true);
+	dialled = (struct target){ 0, 0, r.port, "four.example" };
+	r.port = 9;
+	rig_dial_service(&r, "_dots-call-home", "dialled.example", on_target);
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_int_equal(r.router.channel->transport, TRANSPORT_UDP);
+	assert_string_equal(named, "four.example");
+	end();
+	rig_done(&r);
+	begin();
+	rig_dial_service(&r, "_dots-call-home", "nobody.example", on_target);
+	assert_true(rig_until(&r, &r.failed, 1));
+	assert_non_null(strstr(r.failed_why, "_dots-call-home._udp.nobody.example: "));
+	assert_non_null(strstr(r.failed_why, "_dots-call-home._tcp.nobody.example: "));
+	end();
+	dial_free(r.dial);
+	tls_bundle_unref(r.client);
+	loop_free(r.loop);
+}
+
 static bool put(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC | O_CREAT | O_TRUNC, 0600);
@@ -204,6 +336,8 @@ int main(void)
 		cmocka_unit_test(test_names_by_dns),
 		cmocka_unit_test(test_names_silence),
 		cmocka_unit_test(test_dial_by_name),
+		cmocka_unit_test(test_service_in_order),
+		cmocka_unit_test(test_dial_by_service),
 	};
 	if (!seclude()) {
 		printf("1..0 # SKIP no namespaces here\n");

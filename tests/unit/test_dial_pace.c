@@ -58,7 +58,7 @@ static void failed(void *arg, const char *why, unsigned seconds)
 
 static void call(unsigned first_retry_s)
 {
-	static const struct dial_ops ops = { up, failed };
+	static const struct dial_ops ops = { .established = up, .failed = failed };
 	static const char *const host = "127.0.0.1";
 	rig_init(&r);
 	r.client = rig_psk_client("cpe-0001", test_key, sizeof test_key);

@@ -228,6 +228,25 @@ static void test_x509_revoked(void **state)
 	bad("server", "ca", "revoked", "client", "ca", "ch.isp.example", "our certificate has been revoked", "the client's certificate has been revoked");
 }
 
+/* RFC 6125, 6.5: for whom a service led here, the certificate may name that service of the domain. */
+static void test_x509_service(void **state)
+{
+	(void)state;
+	static const struct { const char *service; bool good; } rows[] = {
+		{ "_dots-call-home.isp.example", true }, { "_DOTS-call-home.ISP.example", true }, { "_dots-call-home.other.example", false }, { NULL, false },
+	};
+	cert_make(ca, "service", &(struct cert_wish){ .service = "_dots-call-home.isp.example", .dns = "somewhere.else.example" });
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct tls_config c = { .certificate_file = certs_path("client", "pem"), .key_file = certs_path("client", "key"), .ca_file = certs_path("ca", "pem"),
+			.server_name = "ch.isp.example", .service_name = rows[i].service };
+		bool up = call(i & 1, server_bundle("service", "ca", NULL), tls_bundle_new(&c, NULL));
+		assert_int_equal(up, rows[i].good);
+		if (!up)
+			assert_says(r.failed_why, "the server's certificate is not for \"ch.isp.example\": it names somewhere.else.example");
+		rig_done(&r);
+	}
+}
+
 static void test_x509_nobody(void **state)
 {
 	(void)state;
@@ -553,7 +572,7 @@ int main(void)
 		cmocka_unit_test(test_x509_wrong_authority),
 		cmocka_unit_test(test_x509_purpose),
 		cmocka_unit_test(test_x509_revoked),
-		cmocka_unit_test(test_x509_nobody),
+		cmocka_unit_test(test_x509_service), cmocka_unit_test(test_x509_nobody),
 		cmocka_unit_test(test_no_common_credentials),
 		cmocka_unit_test(test_psk_and_x509_on_one_listener),
 		cmocka_unit_test(test_raw_keys),

@@ -809,7 +809,7 @@ static void test_dtls_faulty_paths(void **state)
 {
 	(void)state;
 	static struct faulty f[FAULTS * FAULTY];
-	static const struct dial_ops ops = { faulty_up, faulty_failed };
+	static const struct dial_ops ops = { .established = faulty_up, .failed = faulty_failed };
 	static const struct listen_ops listen_ops = { .established = mirror_up };
 	static const char *const host = "127.0.0.1";
 	const size_t n = FAULTY * 2 + 1;

@@ -169,12 +169,23 @@ struct tls_bundle *rig_psk_client(const char *identity, const uint8_t *key, size
 
 static void dial_with(struct rig *r, const char *host, bool udp, bool tcp, unsigned retry_min_s)
 {
-	static const struct dial_ops ops = { dialled, dial_failed };
+	static const struct dial_ops ops = { .established = dialled, .failed = dial_failed };
 	if (!r->client)
 		r->client = rig_psk_client("cpe-0001", test_key, sizeof test_key);
 	assert(r->client);
 	struct dial_config config = { .hosts = &host, .n_hosts = 1, .port = r->port, .udp = udp, .tcp = tcp, .bundle = r->client, .attempt_delay_ms = 250, .retry_s = 600,
 		.retry_min_s = retry_min_s };
+	r->dial = dial_new(r->loop, &config, &ops, r);
+	assert(r->dial);
+}
+
+void rig_dial_service(struct rig *r, const char *service, const char *domain, struct tls_bundle *(*target)(void *arg, const char *name))
+{
+	const struct dial_ops ops = { .established = dialled, .failed = dial_failed, .target = target };
+	r->client = rig_psk_client("cpe-0001", test_key, sizeof test_key);
+	assert(r->client);
+	struct dial_config config = { .service = service, .domain = domain, .port = r->port, .udp = true, .tcp = true, .bundle = r->client, .attempt_delay_ms = 250,
+		.retry_s = 600 };
 	r->dial = dial_new(r->loop, &config, &ops, r);
 	assert(r->dial);
 }

@@ -49,6 +49,7 @@ int rig_peer(void *arg, struct identity *id);
 
 void rig_init(struct rig *r);
 void rig_listen(struct rig *r, const char *address, bool udp, bool tcp);   /* makes a PSK bundle when r->server is NULL; address NULL: 127.0.0.1 and ::1 */
+void rig_dial_service(struct rig *r, const char *service, const char *domain, struct tls_bundle *(*target)(void *arg, const char *name));
 void rig_dial(struct rig *r, const char *host, bool udp, bool tcp);        /* makes a PSK bundle when r->client is NULL */
 void rig_dial_paced(struct rig *r, const char *host, unsigned retry_min_s);   /* UDP, with a least time between two calls */
 struct tls_bundle *rig_psk_client(const char *identity, const uint8_t *key, size_t len);
