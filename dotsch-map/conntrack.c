@@ -103,6 +103,7 @@ static bool read_flow(struct nlmsghdr *h, struct flow *f)
 		f->target_port = nfnl_ct_get_src_port(ct, 1);
 		f->external_port = nfnl_ct_get_dst_port(ct, 1);
 	}
+	f->zone = nfnl_ct_test_zone(ct) ? nfnl_ct_get_zone(ct) : 0;
 	f->timeout = nfnl_ct_test_timeout(ct) ? nfnl_ct_get_timeout(ct) : 0;
 	uint32_t status = nfnl_ct_get_status(ct);
 	f->source_nat = status & IPS_SRC_NAT;
@@ -121,7 +122,7 @@ struct dump {
 /* Again by ourselves: an old kernel ignores the filter. */
 static bool flow_matches(const struct flow *f, const struct flow_key *k)
 {
-	return (k->proto < 0 || f->proto == k->proto) && (!k->target.family || prefix_equal(&f->target, &k->target)) &&
+	return (k->proto < 0 || f->proto == k->proto) && (k->zone < 0 || f->zone == k->zone) && (!k->target.family || prefix_equal(&f->target, &k->target)) &&
 	       (!k->external.family || prefix_equal(&f->external, &k->external)) &&
 	       (!k->has_ports || (f->target_port == k->target_port && f->external_port == k->external_port));
 }
@@ -171,6 +172,8 @@ static bool set_tuple(struct nfnl_ct *ct, const struct flow_key *k)
 	nl_addr_put(dst);
 	nfnl_ct_set_family(ct, k->family == 4 ? AF_INET : AF_INET6);
 	nfnl_ct_set_proto(ct, (uint8_t)k->proto);
+	if (k->zone > 0)
+		nfnl_ct_set_zone(ct, (uint16_t)k->zone);
 	nfnl_ct_set_src_port(ct, 1, k->target_port);
 	nfnl_ct_set_dst_port(ct, 1, k->external_port);
 	return ok;

@@ -15,6 +15,7 @@ struct flow {
 	struct prefix external, asked;       /* the source as the target sees it; the destination before any translation */
 	uint16_t inside_port, target_port, external_port, asked_port;    /* of ICMP: the identifier, in inside_port and external_port */
 	uint8_t icmp_type;
+	uint16_t zone;                       /* conntrack zone, 0 unless the ruleset sets one */
 	uint32_t timeout;                    /* seconds left */
 	bool source_nat, destination_nat;    /* what the kernel translates */
 };
@@ -22,7 +23,7 @@ struct flow {
 /* What a flow must be; a zero family or a missing flag leaves the thing open. */
 struct flow_key {
 	uint8_t family;                      /* 4 or 6, always */
-	int proto;                           /* -1 = any */
+	int proto, zone;                     /* -1 = any */
 	struct prefix target, external;      /* hosts; family 0 = any */
 	bool has_ports;                      /* both of the following */
 	uint16_t target_port, external_port;
@@ -37,7 +38,8 @@ struct conntrack;
 struct conntrack *conntrack_open(struct reason *why);
 void conntrack_close(struct conntrack *c);     /* NULL allowed */
 
-/* The one flow of a complete tuple, given as the reply is seen: one round trip whatever the size of the table. 1 found, 0 none, -1 with *why. */
+/* The one flow of a complete tuple, given as the reply is seen: one round trip whatever the size of the table. Without a zone the
+   kernel looks into zone 0 only. 1 found, 0 none, -1 with *why. */
 int conntrack_get(struct conntrack *c, const struct flow_key *key, struct flow *out, struct reason *why);
 /* Every flow of a partial tuple; the kernel filters where it can. fn returns false to hear no more. 0, or -1 with *why. */
 int conntrack_dump(struct conntrack *c, const struct flow_key *key, bool (*fn)(void *arg, const struct flow *f), void *arg, struct reason *why);

@@ -51,7 +51,7 @@ static bool put_flow(void *arg, const struct flow *f)
 	return !ferror(e->out);
 }
 
-int export_conntrack(FILE *out, struct reason *why)
+int export_conntrack(FILE *out, int zone, struct reason *why)
 {
 	struct conntrack *c = conntrack_open(why);
 	if (!c)
@@ -65,7 +65,7 @@ int export_conntrack(FILE *out, struct reason *why)
 	fputs("{\"ietf-nat:nat\":{\"instances\":{\"instance\":[\n", out);
 	for (size_t i = 0; i < 2 && status == 0; i++) {
 		struct export e = { .out = out };
-		struct flow_key key = { .family = parts[i].family, .proto = -1 };
+		struct flow_key key = { .family = parts[i].family, .proto = -1, .zone = zone };
 		fputs(parts[i].head, out);
 		status = conntrack_dump(c, &key, put_flow, &e, why);
 		fputs("]}}", out);

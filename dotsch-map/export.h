@@ -8,6 +8,6 @@
 #include "base/reason.h"
 
 /* Writes the document. 0, or -1 with *why; a write error is left in `out`. */
-int export_conntrack(FILE *out, struct reason *why);
+int export_conntrack(FILE *out, int zone, struct reason *why);
 
 #endif

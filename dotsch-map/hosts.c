@@ -16,6 +16,7 @@ struct key { uint16_t host; bool found, several; };
 struct finding {
 	struct conntrack *c;
 	const struct mitigation *m;
+	int zone;                            /* -1: any */
 	struct host_list *out;
 	const struct prefix *source;         /* the one being looked up */
 	size_t first_key, n_keys;            /* keys of that source: one for each port range, or one */
@@ -26,7 +27,7 @@ struct finding {
 
 static bool same_host(const struct inside_host *a, const struct inside_host *b)
 {
-	return prefix_equal(&a->address, &b->address) || (a->has_mac && b->has_mac && a->ifindex == b->ifindex && !memcmp(a->mac, b->mac, 6));
+	return (prefix_equal(&a->address, &b->address) && a->zone == b->zone) || (a->has_mac && b->has_mac && a->ifindex == b->ifindex && !memcmp(a->mac, b->mac, 6));
 }
 
 /* The number of its first address in the list; -1 when the list is full. */
@@ -37,7 +38,7 @@ static int host_number(struct finding *f, const struct inside_host *h)
 	for (size_t i = 0; i < l->n; i++) {
 		if (first < 0 && same_host(&l->v[i], h))
 			first = (int)i;
-		if (prefix_equal(&l->v[i].address, &h->address))
+		if (prefix_equal(&l->v[i].address, &h->address) && same_host(&l->v[i], h))
 			return first;
 	}
 	if (l->n == HOSTS_MAX) {
@@ -130,7 +131,7 @@ static bool on_flow(void *arg, const struct flow *w)
 static int by_inside(const void *a, const void *b)
 {
 	const struct flow *x = a, *y = b;
-	return prefix_compare(&x->inside, &y->inside);
+	return x->zone != y->zone ? (int)x->zone - (int)y->zone : prefix_compare(&x->inside, &y->inside);
 }
 
 /* The flows' hosts; each address is completed once. The router's own flows are nobody's behind it. */
@@ -142,12 +143,13 @@ static int hear(struct finding *f, struct heard *h, struct reason *why)
 		qsort(h->flows, h->n, sizeof *h->flows, by_inside);
 	for (size_t i = 0; i < h->n; i++) {
 		const struct flow *w = &h->flows[i];
-		if (!i || !prefix_equal(&w->inside, &h->flows[i - 1].inside)) {
+		if (!i || by_inside(w, &h->flows[i - 1])) {
 			struct inside_host host;
 			struct route r;
 			number = -1;
 			if (conntrack_route(f->c, &w->inside, &r, why) < 0 || (!r.local && complete(f, &w->inside, &host, why) < 0))
 				return -1;
+			host.zone = w->zone;
 			if (!r.local)
 				number = host_number(f, &host);
 		}
@@ -194,7 +196,7 @@ static int ask_singly(struct finding *f, size_t n, struct heard *h, struct reaso
 		k /= m->target_prefix.n;
 		p = k % m->target_protocol.n, k /= m->target_protocol.n;
 		tp = k % m->target_port.n, sp = k / m->target_port.n;
-		struct flow_key key = { .family = f->source->family, .proto = m->target_protocol.v[p], .target = m->target_prefix.v[t], .external = *f->source,
+		struct flow_key key = { .family = f->source->family, .proto = m->target_protocol.v[p], .zone = f->zone, .target = m->target_prefix.v[t], .external = *f->source,
 			.has_ports = true, .target_port = m->target_port.v[tp].lower, .external_port = m->source_port.v[sp].lower };
 		struct flow w;
 		if (key.target.family != key.family)
@@ -212,7 +214,7 @@ static int ask_singly(struct finding *f, size_t n, struct heard *h, struct reaso
 static int ask_all(struct finding *f, struct heard *h, struct reason *why)
 {
 	const struct mitigation *m = f->m;
-	struct flow_key key = { .family = f->source->family, .proto = m->target_protocol.n == 1 ? m->target_protocol.v[0] : -1 };
+	struct flow_key key = { .family = f->source->family, .proto = m->target_protocol.n == 1 ? m->target_protocol.v[0] : -1, .zone = f->zone };
 	if (prefix_is_host(f->source))
 		key.external = *f->source;
 	if (m->target_prefix.n == 1 && prefix_is_host(&m->target_prefix.v[0]) && m->target_prefix.v[0].family == key.family)
@@ -224,7 +226,9 @@ static int ask_flows(struct finding *f, struct reason *why)
 {
 	struct heard h = { .f = f };
 	size_t n = count_gets(f);
-	int status = n ? ask_singly(f, n, &h, why) : ask_all(f, &h, why);
+	int status = n ? ask_singly(f, n, &h, why) : 0;
+	if (status == 0 && !h.n && (!n || f->zone < 0))
+		status = ask_all(f, &h, why);
 	/* A port that is given but not the target's port or address is no complete tuple, and another flow may have the same. */
 	f->partial |= !n && h.n > 0;
 	if (status == 0 && h.failed)
@@ -318,7 +322,7 @@ static bool told_apart(const struct finding *f, size_t n_keys)
 	return true;
 }
 
-int hosts_find(struct conntrack *c, const struct mitigation *m, struct host_list *out, struct reason *why)
+int hosts_find(struct conntrack *c, const struct mitigation *m, int zone, struct host_list *out, struct reason *why)
 {
 	size_t each = m->source_port.n ? m->source_port.n : 1, n_keys = m->source_prefix.n * each;
 	out->n = 0;
@@ -326,7 +330,7 @@ int hosts_find(struct conntrack *c, const struct mitigation *m, struct host_list
 	out->certainty = CERTAINTY_NONE;
 	if (n_keys > KEYS_MAX)
 		return reason_set(why, REASON_BAD_REQUEST, "source-prefix", "", "%zu sources with %zu port ranges are too many to look up", m->source_prefix.n, each);
-	struct finding f = { .c = c, .m = m, .out = out, .n_keys = each, .keys = calloc(n_keys + 1, sizeof(struct key)) };
+	struct finding f = { .c = c, .m = m, .zone = zone, .out = out, .n_keys = each, .keys = calloc(n_keys + 1, sizeof(struct key)) };
 	if (!f.keys)
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
 	int status = 0;
@@ -358,6 +362,8 @@ json_t *hosts_json(const struct host_list *l, struct leases *leases)
 		}
 		if (h->ifindex && if_indextoname((unsigned)h->ifindex, name))
 			json_put_string(o, "interface", name);
+		if (h->zone)
+			json_put_int(o, "zone", h->zone);
 		json_put_string(o, "name", leases ? leases_name(leases, &h->address, h->has_mac ? h->mac : NULL) : NULL);
 		json_array_append_new(list, o);
 	}

@@ -11,8 +11,8 @@
 
 #define HOSTS_MAX 256        /* hosts listed for one request; a request that means more tells nobody anything */
 
-/* One address of an inside host. Several with one MAC are one host. */
-struct inside_host { struct prefix address; uint8_t mac[6]; bool has_mac; int ifindex; };
+/* One address of an inside host. Several with one MAC are one host. zone: the conntrack zone of its flow, since zones may have the same addresses. */
+struct inside_host { struct prefix address; uint8_t mac[6]; bool has_mac; int ifindex; uint16_t zone; };
 
 struct host_list {
 	struct inside_host v[HOSTS_MAX];
@@ -21,8 +21,9 @@ struct host_list {
 	enum certainty certainty;    /* none: unresolved; ambiguous: several that the request does not tell apart */
 };
 
-/* Fills *out. 0, or -1 with *why (netlink failed). */
-int hosts_find(struct conntrack *c, const struct mitigation *m, struct host_list *out, struct reason *why);
+/* Fills *out. zone -1: a complete flow is looked for in zone 0 and, when it is not there, in all zones; what needs a dump is looked for in all.
+   0, or -1 with *why (netlink failed). */
+int hosts_find(struct conntrack *c, const struct mitigation *m, int zone, struct host_list *out, struct reason *why);
 /* [{"address":…,"mac":…,"interface":…,"name":…}]; leases may be NULL. */
 json_t *hosts_json(const struct host_list *l, struct leases *leases);
 

@@ -169,8 +169,8 @@ int compile_run(const struct options *o)
 	return status;
 }
 
-int export_run(void)
+int export_run(const struct options *o)
 {
 	struct reason why;
-	return export_conntrack(stdout, &why) < 0 ? (told(&why), EXIT_TROUBLE) : EXIT_DONE;
+	return export_conntrack(stdout, o->has_zone ? (int)o->zone : -1, &why) < 0 ? (told(&why), EXIT_TROUBLE) : EXIT_DONE;
 }

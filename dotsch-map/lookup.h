@@ -8,6 +8,6 @@
 /* The other commands. Each returns the exit code. */
 int lookup_run(const struct options *o, char **operands, int n);
 int compile_run(const struct options *o);
-int export_run(void);
+int export_run(const struct options *o);
 
 #endif

@@ -13,7 +13,7 @@ static int run(const struct options *o, enum command command, char **operands, i
 	case COMMAND_COMPILE:
 		return compile_run(o);
 	case COMMAND_EXPORT:
-		return export_run();
+		return export_run(o);
 	default:
 		return filter_run(o);
 	}

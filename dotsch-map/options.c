@@ -18,6 +18,7 @@ static const struct cli_option options[] = {
 	{ "follow", 'f', NULL, "take up changed --nat and --snapshot files while running (also on SIGHUP)" },
 	{ "conntrack", 'C', NULL, "on a router: find the inside host in this box's own conntrack" },
 	{ "leases", 'l', "FILE", "with --conntrack: host names from a lease file of dnsmasq, odhcpd or kea" },
+	{ "zone", 'z', "N", "with --conntrack: only this conntrack zone, not all" },
 	{ "direct", 'd', "PREFIX", "sources with no NAT before them, left as they are; may be repeated" },
 	{ "allow-many", 'm', NULL, "a range or prefix may become all hosts behind it, not only a single one" },
 	{ "max-hosts", 'H', "N", "one line becomes at most N (64)" },
@@ -36,12 +37,12 @@ static const struct cli_program program = {
 	.example = "  dotsch-map --nat cgn.json < requests.jsonl | dotsch-client -c client.conf\n  dotsch-map lookup --nat cgn.json 198.51.100.5:20480/udp",
 };
 
-static int want_number(const char *name, const char *value, unsigned max, unsigned *out)
+static int want_number(const char *name, const char *value, unsigned min, unsigned max, unsigned *out)
 {
 	char *end;
 	unsigned long v = strtoul(value, &end, 10);
-	if (!*value || *end || *value == '-' || v < 1 || v > max)
-		return cli_usage_error("--%s is a number from 1 to %u, not '%s'", name, max, value);
+	if (!*value || *end || *value == '-' || v < min || v > max)
+		return cli_usage_error("--%s is a number from %u to %u, not '%s'", name, min, max, value);
 	*out = (unsigned)v;
 	return 0;
 }
@@ -87,9 +88,11 @@ static int on_option(void *arg, const char *name, const char *value)
 	if (!strcmp(name, "direct"))
 		return add_direct(o, value);
 	if (!strcmp(name, "max-hosts"))
-		return want_number(name, value, 65536, &o->rules.max_hosts);
+		return want_number(name, value, 1, 65536, &o->rules.max_hosts);
 	if (!strcmp(name, "max-ports"))
-		return want_number(name, value, 8192, &o->rules.max_ports);
+		return want_number(name, value, 1, 8192, &o->rules.max_ports);
+	if (!strcmp(name, "zone"))
+		return o->has_zone = true, want_number(name, value, 0, UINT16_MAX, &o->zone);
 	if (!strcmp(name, "captured"))
 		return o->has_captured = true, want_time(name, value, &o->captured);
 	if (!strcmp(name, "attack-time"))
@@ -117,6 +120,8 @@ static const struct { const char *name; enum command command; } commands[] = {
 static int check(const struct options *o, enum command command, const char *extra)
 {
 	bool tables = o->n_nat || o->n_snapshots;
+	if (o->has_zone && !o->conntrack)
+		return cli_usage_error("--zone goes with --conntrack");
 	switch (command) {
 	case COMMAND_EXPORT:
 		return o->conntrack && !extra ? 0 : cli_usage_error("export works as 'dotsch-map export --conntrack'");

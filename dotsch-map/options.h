@@ -15,7 +15,8 @@ struct options {
 	size_t n_nat;
 	const char *snapshots[OPTIONS_MAX_SOURCES];
 	size_t n_snapshots;
-	bool conntrack, follow, json, has_captured, has_attack;
+	bool conntrack, follow, json, has_captured, has_attack, has_zone;
+	unsigned zone;
 	int64_t captured, attack;
 	const char *leases, *output;
 	struct rewrite_rules rules;

@@ -15,6 +15,7 @@ struct router {
 	struct conntrack *ct;
 	struct leases *leases;
 	struct keep *keep;
+	int zone;
 	struct host_list found;
 };
 
@@ -63,7 +64,7 @@ static bool on_mitigate(void *arg, struct envelope *e, rewrite_emit_fn *emit, vo
 		emit_with(e, hosts, certainty, emit, emit_arg);
 		return true;
 	}
-	if (hosts_find(r->ct, &e->body.scope[0], &r->found, &why) < 0) {
+	if (hosts_find(r->ct, &e->body.scope[0], r->zone, &r->found, &why) < 0) {
 		/* The request stands all the same: it goes on, said to be unresolved. */
 		char text[400];
 		log_error("%s", reason_format(&why, text, sizeof text));
@@ -110,6 +111,7 @@ int stage_conntrack(const struct options *o, struct stage *s)
 	struct router *r = calloc(1, sizeof *r);
 	if (!r)
 		return -1;
+	r->zone = o->has_zone ? (int)o->zone : -1;
 	r->ct = conntrack_open(&why);
 	r->keep = keep_new();
 	r->leases = o->leases ? leases_new(o->leases) : NULL;

@@ -47,7 +47,7 @@ static void set(struct nfnl_ct *ct, int repl, uint32_t src, uint32_t dst, uint16
 static struct flow_key key_of(uint32_t i)
 {
 	uint8_t target[4] = { 203, 0, 113, 9 }, external[4] = { 100, 64, 8, (uint8_t)(21 + i / 50000) };
-	return (struct flow_key){ .family = 4, .proto = 17, .target = prefix_make(4, target, 32), .external = prefix_make(4, external, 32), .has_ports = true,
+	return (struct flow_key){ .family = 4, .proto = 17, .zone = -1, .target = prefix_make(4, target, 32), .external = prefix_make(4, external, 32), .has_ports = true,
 		.target_port = 443, .external_port = (uint16_t)(10000 + i % 50000) };
 }
 

@@ -120,7 +120,7 @@ filter=
 timeout 10 "$map" --nat "$work/cut.json" </dev/null >/dev/null 2>"$work/err"
 is $? 111 'a table that is cut short is refused at the start'
 like "$(cat "$work/err")" 'cut short at byte 700, in /nat/instances/instance\[1\]/mapping-table/mapping-entry' 'with byte offset and path'
-for line in '' '--nat a --conntrack' '--nat -' 'export' 'compile --nat a' 'lookup 1.2.3.4' 'lookup --conntrack 1.2.3.4' '--nat a --max-hosts 0' '--captured noon --nat a' '--direct 1.2.3 --nat a' 'frobnicate'; do
+for line in '' '--nat a --conntrack' '--nat -' 'export' 'compile --nat a' 'lookup 1.2.3.4' 'lookup --conntrack 1.2.3.4' '--nat a --max-hosts 0' '--captured noon --nat a' '--zone 1 --nat a' '--conntrack --zone 65536' '--direct 1.2.3 --nat a' 'frobnicate'; do
 	# shellcheck disable=SC2086
 	timeout 10 "$map" $line </dev/null >/dev/null 2>&1
 	is $? 100 "usage: dotsch-map $line"

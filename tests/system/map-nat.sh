@@ -80,6 +80,25 @@ jq -c "$scope.\"target-port-range\" = [{\"lower-port\": 7777}] | $scope.\"ietf-d
 	at router timeout 20 "$map" --conntrack >"$lab/exact.jsonl"
 is "$(jq -r '.certainty, .hosts[].address' "$lab/exact.jsonl" | tr '\n' ' ')" "exact 192.168.1.66 " "a complete tuple is exact"
 
+# Conntrack zones: found in whatever zone it is, told, and kept apart.
+if command -v conntrack >/dev/null; then
+	# zoned ZONE INSIDE INSIDE-PORT OUTSIDE-PORT
+	zoned() {
+		at router conntrack -I -p udp -t 600 -u SEEN_REPLY -w "$1" -s "$2" -d 203.0.113.9 --orig-port-src "$3" --orig-port-dst 7777 \
+			--src-nat "100.64.8.21:$4" >/dev/null 2>"$lab/zoned.err" || sed 's/^/# /' "$lab/zoned.err"
+	}
+	in_zones() { request 100.64.8.21/32 "$1" | jq -c "$scope.\"target-port-range\" = [{\"lower-port\": 7777}]" | at router timeout 20 "$map" --conntrack $2 | jq -c '[.certainty, (.hosts[] | .address, .zone)]'; }
+	zoned 7 192.168.1.66 5001 61001
+	zoned 8 192.168.1.10 5002 61001
+	zoned 7 192.168.1.66 5003 61003
+	is "$(in_zones 61003 '')" '["exact","192.168.1.66",7]' 'a complete tuple is found in another zone than 0, too'
+	is "$(in_zones 61001 '')" '["ambiguous","192.168.1.66",7,"192.168.1.10",8]' 'one external port in two zones is ambiguous'
+	is "$(in_zones 61001 '--zone 8')" '["exact","192.168.1.10",8]' '--zone tells them apart'
+	is "$(in_zones 61003 '--zone 0')" '["unresolved"]' 'and looks nowhere else'
+	is "$(at router timeout 20 "$map" export --conntrack --zone 8 | jq -c '[."ietf-nat:nat".instances.instance[0]."mapping-table"."mapping-entry"[]."internal-src-address"]')" '["192.168.1.10/32"]' 'export of one zone'
+	for zone in 7 8; do at router conntrack -D -w $zone >/dev/null 2>&1; done
+fi
+
 # ICMP by address, and names from the leases; a pending request is resolved, too.
 # shellcheck disable=SC2016 # perl's variables
 at bad perl -MSocket -e 'socket my $s, AF_INET, SOCK_RAW, 1 or die; my $p = pack "CCnnn", 8, 0, 0, 77, 1; my $sum = unpack "%32n*", $p;
