@@ -11,3 +11,5 @@ include contrib/demo/local.mk
 dist_examples_SCRIPTS += contrib/nat-events/nat-events
 include contrib/completion/local.mk
 include contrib/integrations.mk
+openwrtdir = $(examplesdir)/openwrt
+dist_openwrt_DATA = contrib/openwrt/README.md contrib/openwrt/dotsch.init
