@@ -12,6 +12,7 @@ struct search {
 	const struct table *table;
 	struct wide ext;
 	struct answer *out;
+	bool port_allowed, port_denied;  /* a pool of the address uses the port, or says that it does not */
 	bool failed;                     /* out of memory */
 	bool hashed;                     /* there are many: slots are in use, and before that they are not even zeroed */
 	uint16_t slots[ANSWER_SLOTS];    /* hash of candidates: index + 1 */

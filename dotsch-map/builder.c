@@ -9,7 +9,7 @@ void builder_init(struct nat_builder *b)
 {
 	*b = (struct nat_builder){ .addrs.size = sizeof(struct wide), .classes.size = sizeof(struct nat_class), .hosts.size = sizeof(struct nat_host),
 		.dsts.size = sizeof(struct nat_dst), .b4s.size = 16 };
-	assert(sizeof(struct nat_row) == 28 && sizeof(struct nat_entry) == 16 && sizeof(struct nat_rule) == 56);
+	assert(sizeof(struct nat_row) == 28 && sizeof(struct nat_entry) == 16 && sizeof(struct nat_rule) == 48 && sizeof(struct nat_instance) == 24);
 }
 
 void builder_free(struct nat_builder *b)

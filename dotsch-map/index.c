@@ -31,11 +31,15 @@ static int binding_compare(const void *a, const void *b)
 {
 	const struct nat_binding *x = a, *y = b;
 	int c = memcmp(x->v4, y->v4, 4);
+	if (!c && x->instance != y->instance)
+		return x->instance < y->instance ? -1 : 1;
 	if (!c)
 		c = (int)x->offset - (int)y->offset;
 	if (!c)
 		c = (int)x->psid_len - (int)y->psid_len;
-	return c ? c : (int)x->psid - (int)y->psid;
+	if (!c)
+		c = (int)x->psid - (int)y->psid;
+	return c ? c : wide_compare(&x->b4, &y->b4);
 }
 
 struct order { struct wide at; uint32_t was; };

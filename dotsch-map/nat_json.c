@@ -102,6 +102,11 @@ static int open_object(struct nat_json *p, enum nat_key key)
 		p->rule_in = p->rule_out = p->rule_offset = false;
 		p->first_rule = p->b->n_rules;
 		break;
+	case KEY_POLICY:
+		p->restriction = (struct nat_rule){ 0 };
+		p->restrict_start = p->restrict_end = p->restrict_psid = false;
+		p->first_pool = p->b->n_rules;
+		break;
 	case KEY_BINDING_ENTRY:
 		p->binding = (struct nat_binding){ 0 };
 		p->binding_v4 = p->binding_v6 = false;
@@ -207,6 +212,39 @@ static int close_rule(struct nat_json *p, uint8_t kind)
 	return 1;
 }
 
+/* Either a range, or a PSID as of MAP. */
+static int close_restriction(struct nat_json *p)
+{
+	struct nat_rule *r = &p->restriction;
+	struct portset set = { .offset = r->offset, .psid_len = r->psid_len };
+	if (p->restrict_start == p->restrict_psid)
+		return nat_refuse(p, "either start-port-number or psid-len and psid are needed");
+	if (p->restrict_psid && (!portset_valid(&set) || r->psid >> r->psid_len))
+		return nat_refuse(p, "psid-offset %u, psid-len %u and psid %u do not fit together (RFC 7597, 5.1)", r->offset, r->psid_len, r->psid);
+	unsigned last = p->restrict_end ? r->ports : r->first_port;       /* until here `ports` is the last one */
+	if (last < r->first_port)
+		return nat_refuse(p, "end-port-number %u is below start-port-number %u", last, r->first_port);
+	r->ports = p->restrict_start ? (uint16_t)(last - r->first_port + 1) : 0;       /* all 65536 become 0, which is no restriction */
+	return 1;
+}
+
+/* The policy's port set is that of its pools, and may come before or after them. */
+static int close_policy(struct nat_json *p)
+{
+	const struct nat_rule *r = &p->restriction;
+	for (size_t i = p->first_pool; i < p->b->n_rules; i++) {
+		struct nat_rule *pool = &p->b->rules[i];
+		if (pool->kind != RULE_POOL)
+			continue;
+		pool->offset = r->offset;
+		pool->psid_len = r->psid_len;
+		pool->psid = r->psid;
+		pool->first_port = r->first_port;
+		pool->ports = r->ports;
+	}
+	return 1;
+}
+
 static int close_binding(struct nat_json *p)
 {
 	struct portset set = { .offset = p->binding.offset, .psid_len = p->binding.psid_len };
@@ -233,6 +271,10 @@ static int close_object(struct nat_json *p, enum nat_key key)
 	case KEY_EXT_SRC_PORT:
 	case KEY_EXT_DST_PORT:
 		return close_ports(p, key);
+	case KEY_RESTRICT:
+		return close_restriction(p);
+	case KEY_POLICY:
+		return close_policy(p);
 	case KEY_NAT64_PREFIXES:
 		return close_nat64(p);
 	case KEY_EAM:

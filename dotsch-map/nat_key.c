@@ -9,7 +9,7 @@
 
 static const struct { const char *name; enum nat_key key; } names[] = {
 	{ "data", KEY_PASS }, { "nat", KEY_PASS }, { "instances", KEY_PASS }, { "instance", KEY_INSTANCE }, { "id", KEY_ID }, { "name", KEY_NAME },
-	{ "enable", KEY_ENABLE }, { "type", KEY_TYPE }, { "per-interface-binding", KEY_BINDING_OF_INTERFACE }, { "policy", KEY_POLICY },
+	{ "enable", KEY_ENABLE }, { "type", KEY_TYPE }, { "per-interface-binding", KEY_BINDING_OF_INTERFACE }, { "policy", KEY_POLICY }, { "port-set-restrict", KEY_RESTRICT },
 	{ "external-ip-address-pool", KEY_POOL }, { "external-ip-pool", KEY_EXTERNAL_POOL }, { "nat64-prefixes", KEY_NAT64_PREFIXES },
 	{ "nat64-prefix", KEY_NAT64_PREFIX }, { "destination-ipv4-prefix", KEY_DESTINATION_PREFIX }, { "ipv4-prefix", KEY_IPV4_PREFIX },
 	{ "ipv6-prefix", KEY_IPV6_PREFIX }, { "eam", KEY_EAM }, { "nptv6-prefixes", KEY_NPTV6 }, { "internal-ipv6-prefix", KEY_INTERNAL_IPV6_PREFIX },
@@ -21,7 +21,7 @@ static const struct { const char *name; enum nat_key key; } names[] = {
 	{ "bind-instance", KEY_INSTANCE }, { "binding-table", KEY_PASS }, { "binding-entry", KEY_BINDING_ENTRY }, { "binding-ipv6info", KEY_BINDING_IPV6 },
 	{ "binding-ipv4-addr", KEY_BINDING_IPV4 }, { "port-set", KEY_PORT_SET }, { "psid-offset", KEY_PSID_OFFSET }, { "psid-len", KEY_PSID_LEN },
 	{ "psid", KEY_PSID }, { "algorithm", KEY_PASS }, { "algo-instances", KEY_PASS }, { "algo-instance", KEY_ALGO }, { "ea-len", KEY_EA_LEN },
-	{ "rule-ipv6-prefix", KEY_RULE_IPV6 }, { "rule-ipv4-prefix", KEY_RULE_IPV4 }, { "algo-versioning", KEY_VERSIONING }, { "date", KEY_DATE },
+	{ "rule-ipv6-prefix", KEY_RULE_IPV6 }, { "rule-ipv4-prefix", KEY_RULE_IPV4 }, { "algo-versioning", KEY_VERSIONING }, { "binding-table-versioning", KEY_VERSIONING }, { "date", KEY_DATE },
 	{ "errors", KEY_ERRORS }, { "error", KEY_ERROR }, { "error-message", KEY_ERROR_MESSAGE }, { "deterministic", KEY_DETERMINISTIC },
 	{ "inside", KEY_INSIDE }, { "outside", KEY_OUTSIDE }, { "first-port", KEY_FIRST_PORT }, { "ports", KEY_PORTS }, { "t0", KEY_T0 }, { "t1", KEY_T1 },
 	{ "proto", KEY_PROTO }, { "ext", KEY_EXT }, { "lo", KEY_LO }, { "hi", KEY_HI }, { "int", KEY_INT }, { "b4", KEY_B4_SHORT }, { "port", KEY_PORT },

@@ -30,6 +30,9 @@ struct nat_json {
 	bool has_external, has_internal;
 	struct nat_rule rule;                /* NAT64, EAM, NPTv6, MAP or deterministic, while its object is open */
 	bool rule_in, rule_out, rule_offset;
+	struct nat_rule restriction;         /* the port set of the policy being read */
+	bool restrict_start, restrict_end, restrict_psid;
+	size_t first_pool;                   /* of that policy */
 	size_t first_rule;                   /* the first of those a NAT64 prefix made */
 	struct nat_binding binding;
 	bool binding_v4, binding_v6;

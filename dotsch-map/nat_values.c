@@ -243,7 +243,7 @@ int nat_text(struct nat_json *p, const char *text, size_t len)
 	case KEY_BINDING_ENTRY:
 		return binding_text(p, text, len);
 	case KEY_VERSIONING:
-		return p->key == KEY_DATE ? read_when(p, text, len, &p->rule.since) : 1;
+		return p->key == KEY_DATE && p->instance != NONE32 ? read_when(p, text, len, &p->b->instances[p->instance].since) : 1;
 	case KEY_ERROR:
 		if (p->key == KEY_ERROR_MESSAGE)
 			snprintf(p->message, sizeof p->message, ": %.*s", (int)(len > 100 ? 100 : len), text);
@@ -376,6 +376,28 @@ static int portset_number(struct nat_json *p, const char *text, size_t len)
 	}
 }
 
+static int restriction_number(struct nat_json *p, const char *text, size_t len)
+{
+	struct nat_rule *r = &p->restriction;
+	switch (p->key) {
+	case KEY_START_PORT:
+		p->restrict_start = true;
+		return number16(p, text, len, UINT16_MAX, &r->first_port, false);
+	case KEY_END_PORT:
+		p->restrict_end = true;
+		return number16(p, text, len, UINT16_MAX, &r->ports, false);
+	case KEY_PSID_OFFSET:
+		return number16(p, text, len, 15, &r->offset, true);
+	case KEY_PSID_LEN:
+		return number16(p, text, len, 15, &r->psid_len, true);
+	case KEY_PSID:
+		p->restrict_psid = true;
+		return number16(p, text, len, UINT16_MAX, &r->psid, false);
+	default:
+		return 1;
+	}
+}
+
 int nat_number(struct nat_json *p, const char *text, size_t len)
 {
 	uint64_t v;
@@ -400,6 +422,8 @@ int nat_number(struct nat_json *p, const char *text, size_t len)
 		return rule_number(p, text, len);
 	case KEY_PORT_SET:
 		return portset_number(p, text, len);
+	case KEY_RESTRICT:
+		return restriction_number(p, text, len);
 	default:
 		return 1;
 	}

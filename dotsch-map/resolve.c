@@ -170,12 +170,13 @@ int resolve(const struct nat *nat, const struct nat_query *q, struct answer *out
 	s.q = q;
 	s.ext = wide_of(&q->ext);
 	s.out = out;
-	s.failed = s.hashed = false;
+	s.failed = s.hashed = s.port_allowed = s.port_denied = false;
 	for (size_t i = 0; i < nat->n && !s.failed; i++) {
 		s.table = nat->tables[i];
 		table_match(s.table, &s.ext, q->proto, !q->has_port, q->port.lower, q->port.upper, on_entry, &s);
 		resolve_rules(&s);
 	}
+	out->nobodys_port |= s.port_denied && !s.port_allowed;
 	if (s.failed) {
 		answer_reset(out);
 		return -1;

@@ -12,10 +12,49 @@ static struct voice rule_voice(const struct nat_rule *r)
 	return (struct voice){ .certainty = CERTAINTY_LIKELY, .instance = r->instance, .rank = answer_rank(r->out.len, false, UINT16_MAX, false) };
 }
 
-/* A rule set with a date holds from then on; before it, nobody knows. */
-static enum certainty versioned(const struct nat_rule *r, const struct nat_query *q)
+static bool same_name(const struct table *t, const struct nat_instance *a, const struct nat_instance *b)
 {
-	return r->since && q->attack < r->since ? CERTAINTY_STALE : CERTAINTY_LIKELY;
+	return a->name == b->name || (a->name != NONE32 && b->name != NONE32 && !strcmp(table_string(t, a->name), table_string(t, b->name)));
+}
+
+/* A version with a date holds from then on, until the date of the next one of the same name; before the first, nobody knows. */
+static enum certainty versioned(const struct search *s, uint32_t instance)
+{
+	const struct table *t = s->table;
+	const struct nat_instance *in = &t->instances[instance];
+	if (in->since > s->q->attack)
+		return CERTAINTY_STALE;
+	for (uint32_t i = 0; in->since && i < t->n_instances; i++) {
+		const struct nat_instance *next = &t->instances[i];
+		if (next->kind == NAT_SOFTWIRE && !next->disabled && next->since > in->since && next->since <= s->q->attack && same_name(t, in, next))
+			return CERTAINTY_STALE;
+	}
+	return CERTAINTY_LIKELY;
+}
+
+/* Does the NAT use one of these ports (RFC 8512, port-set-restrict)? */
+static bool pool_uses(const struct nat_rule *r, const struct range *ports)
+{
+	struct portset set = { .offset = r->offset, .psid_len = r->psid_len };
+	if (r->ports)
+		return ports->lower < r->first_port + (unsigned)r->ports && ports->upper >= r->first_port;
+	if (!r->psid_len)
+		return true;
+	unsigned block = 1u << (16 - r->offset - r->psid_len);
+	for (unsigned port = ports->lower; port <= ports->upper; port = (port | (block - 1)) + 1)
+		if (portset_psid(&set, (uint16_t)port) == r->psid)
+			return true;
+	return false;
+}
+
+static void hear_pool(struct search *s, const struct nat_rule *r)
+{
+	if (!wide_overlap(&r->out, &s->ext))
+		return;
+	bool uses = !s->q->has_port || pool_uses(r, &s->q->port);
+	s->out->known = true;
+	s->port_allowed |= uses;
+	s->port_denied |= !uses;
 }
 
 static bool hear_prefix(struct search *s, const struct nat_rule *r)
@@ -90,13 +129,13 @@ static bool hear_rule(struct search *s, const struct nat_rule *r)
 	unsigned step;
 	switch (r->kind) {
 	case RULE_POOL:
-		s->out->known |= wide_overlap(&r->out, &s->ext);
+		hear_pool(s, r);
 		return true;
 	case RULE_EAM:
 	case RULE_NPTV6:
 		return hear_prefix(s, r);
 	case RULE_MAP:
-		v.certainty = versioned(r, s->q);
+		v.certainty = versioned(s, r->instance);
 		step = map_psid_len(r) ? 1u << (16 - r->offset - map_psid_len(r)) : 65536;
 		return hear_shared(s, r, map_owner, step, 0, true, v);
 	case RULE_DETERMINISTIC:
@@ -106,7 +145,8 @@ static bool hear_rule(struct search *s, const struct nat_rule *r)
 	}
 }
 
-struct binding_set { const struct table *t; uint32_t from, to; };   /* bindings of one address with one offset and length */
+/* Bindings of one address with one offset and length. Nothing keeps a table from giving one PSID to several customers: nth tells which of them is meant. */
+struct binding_set { const struct table *t; uint32_t from, to, nth; };
 
 static int binding_owner(const void *rule, const struct prefix *ext, int port, struct prefix *owner)
 {
@@ -125,7 +165,8 @@ static int binding_owner(const void *rule, const struct prefix *ext, int port, s
 		else
 			to = mid;
 	}
-	if (psid < 0 || from == set->to || set->t->bindings[from].psid != psid)
+	from += set->nth;
+	if (psid < 0 || from >= set->to || set->t->bindings[from].psid != psid)
 		return -1;
 	*owner = wide_prefix(&set->t->bindings[from].b4);
 	return 0;
@@ -144,21 +185,40 @@ static uint32_t first_binding(const struct table *t, const uint8_t v4[4])
 	return from;
 }
 
+/* From the end of one set to the next of that address. */
+static bool next_set(struct binding_set *set, const uint8_t v4[4])
+{
+	const struct nat_binding *v = set->t->bindings, *b = v + set->to;
+	set->from = set->to;
+	set->nth = 0;
+	while (set->to < set->t->n_bindings && !memcmp(v[set->to].v4, v4, 4) && v[set->to].instance == b->instance && v[set->to].offset == b->offset &&
+	       v[set->to].psid_len == b->psid_len)
+		set->to++;
+	return set->to > set->from;
+}
+
+static uint32_t most_alike(const struct binding_set *set)
+{
+	uint32_t most = 0;
+	for (uint32_t i = set->from, run = 0; i < set->to; i++) {
+		run = i > set->from && set->t->bindings[i].psid == set->t->bindings[i - 1].psid ? run + 1 : 1;
+		most = run > most ? run : most;
+	}
+	return most;
+}
+
 static void hear_bindings(struct search *s)
 {
 	const struct table *t = s->table;
 	const struct prefix *ext = &s->q->ext;
 	if (ext->family != 4 || !prefix_is_host(ext))
 		return;
-	for (uint32_t i = first_binding(t, ext->addr), end; i < t->n_bindings && !memcmp(t->bindings[i].v4, ext->addr, 4); i = end) {
-		const struct nat_binding *b = &t->bindings[i];
-		for (end = i + 1; end < t->n_bindings && !memcmp(b->v4, t->bindings[end].v4, 4) && t->bindings[end].offset == b->offset &&
-				  t->bindings[end].psid_len == b->psid_len; end++)
-			;
-		struct binding_set set = { t, i, end };
-		struct voice v = { .certainty = CERTAINTY_LIKELY, .instance = b->instance, .rank = answer_rank(128, false, UINT16_MAX, false) };
-		if (!hear_shared(s, &set, binding_owner, b->psid_len ? 1u << (16 - b->offset - b->psid_len) : 65536, 0, true, v))
-			return;
+	for (struct binding_set set = { .t = t, .to = first_binding(t, ext->addr) }; next_set(&set, ext->addr);) {
+		const struct nat_binding *b = &t->bindings[set.from];
+		struct voice v = { .certainty = versioned(s, b->instance), .instance = b->instance, .rank = answer_rank(128, false, UINT16_MAX, false) };
+		for (uint32_t most = most_alike(&set); set.nth < most; set.nth++)
+			if (!hear_shared(s, &set, binding_owner, b->psid_len ? 1u << (16 - b->offset - b->psid_len) : 65536, 0, true, v))
+				return;
 	}
 }
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "dotsnap2"     /* the format's version is its last character */
+#define MAGIC "dotsnap3"     /* the format's version is its last character */
 #define ORDER_MARK 0x01020304u
 
 /* Written by and for one machine: byte order and record sizes are checked, not converted. */
@@ -149,6 +149,8 @@ static bool consistent_rules(const struct table *t)
 		if (r->kind >= RULE_KINDS || r->in.len > 128 || r->out.len > 128 || r->instance >= t->n_instances)
 			return false;
 		if (r->kind == RULE_DETERMINISTIC && !r->ports)
+			return false;
+		if (r->kind == RULE_POOL && r->offset + r->psid_len > 16)
 			return false;
 		if (r->kind == RULE_MAP && (r->out.len < 96 || r->in.len + r->ea_len > 64 || r->offset + (r->ea_len > suffix ? r->ea_len - suffix : 0) > 16 ||
 		                            r->offset + (r->ea_len ? 0 : r->psid_len) > 16))

@@ -35,21 +35,21 @@ struct nat_group { uint32_t start, instance; uint8_t proto, flags, pad[2]; };   
 enum nat_kind { NAT_UNKNOWN, NAT_BASIC, NAT_NAPT44, NAT_DST, NAT_NAT64, NAT_SIIT, NAT_CLAT, NAT_EAM, NAT_NPTV6, NAT_SOFTWIRE, NAT_DETERMINISTIC, NAT_EVENTS, NAT_KINDS };
 const char *nat_kind_name(uint32_t kind);
 
-struct nat_instance { uint32_t id, source, name /* offset in strings */; uint8_t kind, dslite, disabled, pad; };
+/* since: wall ms from which a softwire table or rule holds (the date of its version, RFC 8676), 0 = always. */
+struct nat_instance { uint32_t id, source, name /* offset in strings */; uint8_t kind, dslite, disabled, pad; int64_t since; };
 enum captured_how { CAPTURED_GIVEN, CAPTURED_READ, CAPTURED_MTIME };
 struct nat_source { int64_t captured; uint32_t name; uint32_t how; };                     /* captured: wall ms */
 
 /* Rules, few and computed. Which members count depends on `kind`. */
 enum rule_kind { RULE_POOL, RULE_NAT64, RULE_EAM, RULE_NPTV6, RULE_MAP, RULE_DETERMINISTIC, RULE_KINDS };
 struct nat_rule {
-	uint8_t kind, ea_len, offset, psid_len;    /* MAP; psid_len and psid only when ea_len is 0 */
+	uint8_t kind, ea_len, offset, psid_len;    /* MAP; psid_len and psid only when ea_len is 0. A pool's port set, psid_len 0 = none */
 	uint16_t psid;
 	struct wide out, in;         /* outside and inside; NAT64: in = the /96 and so on, out = destination it is for; MAP: rule-ipv4 and rule-ipv6 prefix */
-	uint16_t first_port, ports;  /* deterministic: where the blocks begin, and how many ports a subscriber has */
+	uint16_t first_port, ports;  /* deterministic: where the blocks begin, and how many ports a subscriber has; pool: the only ports it uses, 0 = not said */
 	uint32_t instance;
-	int64_t since;               /* wall ms from which a versioned rule holds, 0 = always */
 };
-/* One lw4o6 binding (RFC 8676), sorted by address, offset, length, PSID. */
+/* One lw4o6 binding (RFC 8676), sorted by address, instance, offset, length, PSID. */
 struct nat_binding { uint8_t v4[4]; uint8_t offset, psid_len; uint16_t psid; struct wide b4; uint8_t pad[3]; uint32_t instance; };
 
 enum section {

@@ -5,7 +5,7 @@ MAP_FUZZ = tests/fuzz/fuzz_nat tests/fuzz/fuzz_snapshot
 check_PROGRAMS += $(MAP_TESTS) $(MAP_FUZZ)
 TESTS += $(MAP_TESTS) $(MAP_FUZZ) $(MAP_SYSTEM_TESTS)
 EXTRA_DIST += $(MAP_SYSTEM_TESTS) tests/golden/map-nat.json tests/golden/map-softwire.json tests/golden/map-rules.json tests/golden/map-events.jsonl \
-	tests/golden/map-cases.jsonl
+	tests/golden/map-cases.jsonl tests/golden/map-versions.json
 tests_unit_test_map_SOURCES = tests/unit/test_map.c tests/unit/map_case.c tests/unit/map_case.h
 tests_unit_test_map_CPPFLAGS = $(MAP_CPPFLAGS)
 tests_unit_test_map_CFLAGS = $(UNIT_CFLAGS)

@@ -294,6 +294,11 @@ static void test_bad_tables(void **state)
 		{ "{\"binding-entry\":[{\"binding-ipv6info\":\"2001:db8::1\",\"binding-ipv4-addr\":\"192.0.2.1\",\"port-set\":{\"psid-len\":2,\"psid\":4}}]}", "do not fit together" },
 		{ "{\"ietf-nat:nat\":{\"instances\":{\"instance\":[{\"policy\":[{\"nat64-prefixes\":[{\"nat64-prefix\":\"2001:db8::/33\"}]}]}]}}}", "32, 40, 48" },
 		{ "{\"deterministic\":[{\"inside\":\"10.0.0.0/8\",\"outside\":\"192.0.2.0/24\"}]}", "ports" },
+		{ "{\"instance\":[{\"policy\":[{\"port-set-restrict\":{}}]}]}", "either start-port-number or psid" },
+		{ "{\"instance\":[{\"policy\":[{\"port-set-restrict\":{\"start-port-number\":5,\"end-port-number\":4}}]}]}", "end-port-number 4 is below" },
+		{ "{\"instance\":[{\"policy\":[{\"port-set-restrict\":{\"psid-offset\":9,\"psid-len\":8,\"psid\":1}}]}]}", "do not fit together" },
+		{ "{\"instance\":[{\"policy\":[{\"port-set-restrict\":{\"psid-len\":2,\"psid\":4}}]}]}", "do not fit together" },
+		{ "{\"bind-instance\":[{\"binding-table-versioning\":{\"date\":\"yesterday\"}}]}", "a time like" },
 		{ "{\"t0\":5,\"ext\":\"192.0.2.1\"}", "t0, ext and int" },
 		{ "{\"t0\":5,\"t1\":4,\"ext\":\"192.0.2.1\",\"int\":\"10.0.0.1\"}", "before t0" },
 	};
