@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "merge.h"
 #include "mitigations.h"
 #include "send.h"
 
@@ -60,7 +61,7 @@ static int ask_part(struct agent *a, struct console *c, const struct envelope *l
 	struct router *r = router_of(a, part->peer);
 	if (!r)
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
-	if (state_next_mid(a->state, &mid, why) < 0)
+	if (merge_fits(r, &part->m, why) < 0 || state_next_mid(a->state, &mid, why) < 0)
 		return -1;
 	if (!(e = entry_new(r, mid, line->ref, &part->m)))
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");

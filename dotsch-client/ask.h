@@ -15,6 +15,8 @@ struct plan {
 /* Checks CH-13 … CH-23 and CH-35, finds the peers, divides by peer and by size. 0, or -1 with *why; the plan may then hold something, free it in both cases. */
 int plan_make(struct agent *a, const struct envelope *line, struct plan *out, struct reason *why);
 void plan_free(struct plan *p);
+/* Does it go into one datagram? */
+bool request_fits(const struct mitigation *m);
 
 /* The whole command: answers with an `error` line, or asks and answers later. */
 void ask_mitigate(struct agent *a, struct console *c, struct envelope *line);

@@ -9,6 +9,7 @@
 #include "dots/envelope.h"
 #include "dots/json.h"
 #include "inquiry.h"
+#include "merge.h"
 #include "mitigations.h"
 #include "notice.h"
 #include "peer_command.h"
@@ -46,10 +47,12 @@ static void claim(struct entry *e, struct console *c)
 
 static int withdraw(struct entry *e, struct console *c, const struct envelope *line, struct reason *why)
 {
-	(void)line;
 	(void)why;
 	if (e->state == ENTRY_LEAVING || e->state == ENTRY_LEFT)
 		return 0;
+	/* A mid is all that the peer has under it, a ref is what was asked for. */
+	if (line->has_mid)
+		merge_dissolve(e);
 	claim(e, c);
 	entry_withdraw(e);
 	return 0;
@@ -95,7 +98,7 @@ static int query_entry(struct entry *e, struct console *c, const struct envelope
 	const char *content = NULL;
 	if (json_get_string(line->json, "content", 1, &content, why) < 0)
 		return -1;
-	struct inquiry_request q = { .asked = c, .ref = e->ref, .method = "GET", .resource = "mitigate", .with_cuid = true, .with_mid = true, .number = e->mid,
+	struct inquiry_request q = { .asked = c, .ref = e->ref, .method = "GET", .resource = "mitigate", .with_cuid = true, .with_mid = true, .number = merge_leader(e)->mid,
 		                     .content = content ? *content : 0 };
 	return inquiry_send(e->router, &q, why);
 }
@@ -105,8 +108,8 @@ static int observe(struct entry *e, struct console *c, const struct envelope *li
 	(void)line;
 	(void)why;
 	e->console = e->owed ? e->console : c;
-	e->observe_off = false;
-	notice_start(e);
+	merge_leader(e)->observe_off = false;
+	notice_start(merge_leader(e));
 	return 0;
 }
 
@@ -115,7 +118,7 @@ static int unobserve(struct entry *e, struct console *c, const struct envelope *
 	(void)c;
 	(void)line;
 	(void)why;
-	notice_stop(e);
+	notice_stop(merge_leader(e));
 	return 0;
 }
 

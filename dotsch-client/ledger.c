@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/when.h"
 #include "dots/json.h"
+#include "merge.h"
 #include "send.h"
 
 #define SAME_END_S 5     /* the peer counts whole seconds, so the end seems to move a little with each of its words */
@@ -16,13 +17,18 @@ static int64_t wall_end(const struct entry *e)
 	return e->expires_at ? (when_wall_ms() + e->expires_at - loop_now(e->router->agent->loop)) / 1000 : 0;
 }
 
+static int64_t leader_mid(const struct entry *e)
+{
+	return e->leader ? (int64_t)e->leader->mid : -1;
+}
+
 static bool as_written(const struct entry *e, int64_t ends)
 {
 	const struct written *w = &e->written;
 	int64_t moved = ends - w->ends;
 	/* Under way is as good as waiting: after a crash it is asked again. */
 	enum entry_state state = e->state == ENTRY_ASKING ? ENTRY_WAITING : e->state;
-	return w->there && w->state == state && w->status == e->status && w->keep == e->keep && w->sent == e->sent && w->lifetime == e->asked.lifetime &&
+	return w->there && w->state == state && w->status == e->status && w->keep == e->keep && w->sent == e->sent && w->lifetime == e->asked.lifetime && w->leader == leader_mid(e) &&
 	       !w->ends == !ends && moved <= SAME_END_S && moved >= -SAME_END_S;
 }
 
@@ -39,10 +45,10 @@ static void write_row(struct entry *e, int64_t ends, void (*done)(void *arg, boo
 	}
 	const struct kept_request k = {
 		.peer = e->router->name, .cuid = e->router->cuid, .ref = e->ref, .mid = e->mid, .part = e->part, .parts = e->parts, .standing = (int)state,
-		.status = (int)e->status, .keep = e->keep, .sent = e->sent, .lifetime = e->asked.lifetime, .ends = ends, .document = document,
+		.status = (int)e->status, .keep = e->keep, .sent = e->sent, .lifetime = e->asked.lifetime, .ends = ends, .leader = leader_mid(e), .document = document,
 	};
 	/* Before the call: where nothing is kept, done comes from inside it, and may free the entry. */
-	e->written = (struct written){ .there = true, .state = state, .status = e->status, .keep = e->keep, .sent = e->sent, .lifetime = e->asked.lifetime, .ends = ends };
+	e->written = (struct written){ .there = true, .state = state, .status = e->status, .keep = e->keep, .sent = e->sent, .lifetime = e->asked.lifetime, .ends = ends, .leader = leader_mid(e) };
 	state_keep(a->state, &k, done, arg);
 	free(document);
 }
@@ -91,17 +97,28 @@ void ledger_uncommit(struct entry *e)
 	e->commit = NULL;
 }
 
-void ledger_renamed(struct entry *e)
+void ledger_new_mid(struct entry *e, uint32_t mid)
 {
 	if (e->written.there)
-		state_drop(e->router->agent->state, e->router->name, e->router->cuid, e->mid);
-	e->written.there = e->durable = false;
+		state_new_mid(e->router->agent->state, e->router->name, e->router->cuid, e->mid, mid);
+	e->durable = false;
+	for (struct entry *x = e->leads ? e->router->entries : NULL; x; x = x->next)
+		if (x->leader == e && x->written.leader == e->mid)
+			x->written.leader = mid;
+}
+
+void ledger_new_cuid(struct router *r, const char *cuid)
+{
+	state_new_cuid(r->agent->state, r->name, r->cuid, cuid);
 }
 
 void ledger_forget(struct entry *e)
 {
-	if (!e->router->agent->closing)
-		ledger_renamed(e);
+	if (e->router->agent->closing)
+		return;
+	if (e->written.there)
+		state_drop(e->router->agent->state, e->router->name, e->router->cuid, e->mid);
+	e->written.there = e->durable = false;
 }
 
 static void take_up(struct agent *a, struct router *r, const struct kept_request *k, struct mitigation *m)
@@ -120,8 +137,42 @@ static void take_up(struct agent *a, struct router *r, const struct kept_request
 	e->status = (enum dots_status)k->status;
 	entry_in_force(e, e->state == ENTRY_ACTIVE && e->asked.trigger != 0);
 	e->expires_at = k->ends ? loop_now(a->loop) + (left > 0 ? left : 1) * 1000 : 0;
-	e->written = (struct written){ .there = true, .state = e->state, .status = e->status, .keep = e->keep, .sent = e->sent, .lifetime = k->lifetime, .ends = k->ends };
-	entry_taken_up(e, left);
+	e->written = (struct written){ .there = true, .state = e->state, .status = e->status, .keep = e->keep, .sent = e->sent, .lifetime = k->lifetime, .ends = k->ends, .leader = k->leader };
+	if (k->leader < 0)
+		entry_taken_up(e, left);
+}
+
+/* The parts of what is asked for together find it again. One whose leader is lost is asked for by itself. */
+static void join(struct router *r)
+{
+	for (struct entry *e = r->entries, *next; e; e = next) {
+		bool several;
+		next = e->next;
+		if (e->written.leader < 0)
+			continue;
+		e->leader = requests_by_mid(r->agent->requests, r, (uint32_t)e->written.leader, &several);
+		if (e->leader == e)
+			e->leader = NULL;
+		if (e->leader)
+			e->leader->leads = true;
+	}
+	for (struct entry *e = r->entries, *next; e; e = next) {
+		next = e->next;
+		if (e->sent && !e->leader)
+			merge_prepare(e);
+	}
+	for (struct entry *e = r->entries, *next; e; e = next) {
+		uint32_t mid;
+		struct reason why;
+		next = e->next;
+		if (e->written.leader >= 0 && !e->leader && e->state == ENTRY_ACTIVE && state_next_mid(r->agent->state, &mid, &why) == 0) {
+			entry_in_force(e, false);
+			e->state = ENTRY_WAITING;
+			entry_set_mid(e, mid);
+		}
+		if (e->written.leader >= 0)
+			entry_taken_up(e, e->expires_at ? (e->expires_at - loop_now(r->agent->loop)) / 1000 + 1 : 0);
+	}
 }
 
 static void load_one(void *arg, const struct kept_request *k)
@@ -149,6 +200,8 @@ int ledger_load(struct agent *a, struct reason *why)
 {
 	if (state_load(a->state, load_one, a, why) < 0)
 		return -1;
+	for (struct router *r = a->routers; r; r = r->next)
+		join(r);
 	size_t n = requests_count(a->requests);
 	if (n)
 		log_info("state: %zu request%s taken up again", n, n == 1 ? "" : "s");

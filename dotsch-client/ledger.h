@@ -13,8 +13,9 @@ void ledger_commit(struct entry *e, void (*fn)(struct entry *e, bool ok));
 void ledger_uncommit(struct entry *e);
 /* It is over. Not at the end of the program: then it is only put away. */
 void ledger_forget(struct entry *e);
-/* Before a mid or cuid changes: the old row goes, and the next note makes a new one. */
-void ledger_renamed(struct entry *e);
+/* Before the mid of a request, or the cuid towards a router, changes. Nothing goes out under the new one before the next commit. */
+void ledger_new_mid(struct entry *e, uint32_t mid);
+void ledger_new_cuid(struct router *r, const char *cuid);
 /* Makes the entries of former runs; what waits goes out when its router calls. 0, or -1 with *why. */
 int ledger_load(struct agent *a, struct reason *why);
 

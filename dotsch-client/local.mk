@@ -15,6 +15,7 @@ noinst_LIBRARIES += %D%/libclient.a
 	%D%/dialled.c %D%/dialled.h \
 	%D%/inquiry.c %D%/inquiry.h \
 	%D%/ledger.c %D%/ledger.h \
+	%D%/merge.c %D%/merge.h \
 	%D%/mitigations.c %D%/mitigations.h \
 	%D%/names.c %D%/names.h \
 	%D%/notice.c %D%/notice.h \

@@ -213,6 +213,12 @@ void entry_free(struct entry *e)
 		e->next->link = e->link;
 	else
 		e->router->entries_end = e->link;
+	for (struct entry *x = e->merged ? e->router->entries : NULL; x; x = x->next)
+		if (x->leader == e)
+			x->leader = NULL;
+	if (e->merged)
+		mitigation_free(e->merged);
+	free(e->merged);
 	mitigation_free(&e->asked);
 	free(e);
 	if (!a->requests->count && !a->closing)
@@ -251,7 +257,7 @@ struct entry *requests_next_ref(const struct entry *e)
 void entry_set_mid(struct entry *e, uint32_t mid)
 {
 	struct requests *t = e->router->agent->requests;
-	ledger_renamed(e);
+	ledger_new_mid(e, mid);
 	take_out(t, e);
 	e->mid = mid;
 	hang_in(t, e);

@@ -46,7 +46,7 @@ struct written {
 	bool there, keep, sent;
 	enum entry_state state;
 	enum dots_status status;
-	int64_t lifetime, ends;
+	int64_t lifetime, ends, leader;
 };
 
 /* One mitigation request. */
@@ -63,6 +63,14 @@ struct entry {
 	bool in_force;                       /* counted in router->active */
 	struct mitigation asked;             /* its lifetime is what is asked for at each refresh */
 	unsigned cuid_retries;
+
+	/* Towards a peer that takes any common target for an overlap (merge.h). */
+	struct entry *leader;                /* asked for as a part of that one; NULL = stands for itself */
+	struct mitigation *merged;           /* what goes out: this one and what it takes along; NULL = `asked` as it is. Owned */
+	bool prepared;                       /* … and is settled for this mid */
+	bool leads;                          /* others follow it, or have */
+	bool has_former;                     /* until the new mid is taken, the peer has it under this one */
+	uint32_t former;
 
 	struct console *console;             /* who asked; NULL once gone */
 	bool owed;                           /* the console has not had its final answer */

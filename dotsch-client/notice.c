@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "dots/cbor.h"
+#include "merge.h"
 #include "send.h"
 #include "tell.h"
 #include "uri.h"
@@ -43,6 +44,7 @@ static void not_there(struct entry *e)
 		m.mid = e->mid;
 		m.status = STATUS_TERMINATED;
 		tell_state(e, &m, e->unknown ? "the peer does not know it" : "the peer has ended it");
+		merge_over(e, TOLD_REFUSED, "the peer has ended it", &m);
 	}
 	entry_paid(e, false);
 	entry_free(e);
@@ -72,6 +74,7 @@ static void state_came(struct entry *e, struct mitigation *m)
 		e->counters[i] = m->counters[i];
 	adopt(e, m);
 	tell_state(e, m, NULL);
+	merge_state(e, m);
 	if (e->state == ENTRY_LEFT)
 		return;
 	if (m->status == STATUS_MITIGATED)
@@ -80,16 +83,18 @@ static void state_came(struct entry *e, struct mitigation *m)
 		/* RFC 9066, 5.3.1: a refusal by the owner comes as a notification, too. */
 		if (e->state == ENTRY_ACTIVE) {
 			entry_paid(e, false);
+			merge_over(e, TOLD_REFUSED, "the peer has ended it", m);
 			entry_over(e);
 		}
 		return;
 	}
 	/* RFC 9132, 4.4.2.1: the client may withdraw then; it may know better, so only when it is told to. */
 	if (m->status == STATUS_STOPPED && e->state == ENTRY_ACTIVE && e->router->agent->config.auto_withdraw) {
+		merge_dissolve(e);
 		entry_withdraw(e);
 		return;
 	}
-	if (m->lifetime != LIFETIME_ABSENT && e->state == ENTRY_ACTIVE) {
+	if (m->lifetime != LIFETIME_ABSENT && e->state == ENTRY_ACTIVE && !e->merged) {
 		int64_t refresh_at = e->refresh_at;
 		entry_lifetime(e, m->lifetime);
 		e->refresh_at = refresh_at;
@@ -146,7 +151,7 @@ void notice_start(struct entry *e)
 {
 	struct uri uri;
 	struct reason why;
-	if (!e->router->session || e->observe || e->observe_off)
+	if (!e->router->session || e->observe || e->observe_off || e->leader)
 		return;
 	uri_mitigation(&uri, e->router->cuid, e->mid);
 	struct request request = { .method = METHOD_GET, .path = uri.path, .n_path = uri.n, .observe = 0 };

@@ -172,7 +172,7 @@ static json_t *request_line(const struct entry *e, int64_t now)
 	json_put_string(line, "ref", *e->ref ? e->ref : NULL);
 	json_put_string(line, "peer", e->router->name);
 	json_put_string(line, "cuid", e->router->cuid);
-	json_put_int(line, "mid", e->mid);
+	json_put_int(line, "mid", e->leader ? e->leader->mid : e->mid);
 	json_put_string(line, "state", states[e->state]);
 	json_put(line, "connected", json_boolean(e->router->session != NULL));
 	json_put(line, "keep", json_boolean(e->keep));

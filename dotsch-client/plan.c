@@ -44,7 +44,7 @@ static int plan_add(struct plan *p, struct peer *peer, struct mitigation *m, str
 	return 0;
 }
 
-static bool fits(const struct mitigation *m)
+bool request_fits(const struct mitigation *m)
 {
 	struct mitigation copy = *m;         /* borrowed: only encoded */
 	struct body body;
@@ -86,11 +86,11 @@ static int halve(struct prefix_list *keep, struct prefix_list *rest)
 /* DTLS does not fragment: a request that is too large is sent in parts, each with its own mid (RFC 9132, 7.3). Takes over *m. */
 static int add_divided(struct plan *p, struct peer *peer, struct mitigation *m, struct reason *why)
 {
-	if (fits(m))
+	if (request_fits(m))
 		return plan_add(p, peer, m, why);
 	drop_contained(&m->source_prefix);
 	drop_contained(&m->target_prefix);
-	if (fits(m))
+	if (request_fits(m))
 		return plan_add(p, peer, m, why);
 	bool sources = m->source_prefix.n >= m->target_prefix.n && !peer->overlap_strict;
 	struct mitigation rest;

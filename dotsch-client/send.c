@@ -11,6 +11,7 @@
 #include "dots/cuid.h"
 #include "dialled.h"
 #include "ledger.h"
+#include "merge.h"
 #include "link/tls.h"
 #include "notice.h"
 #include "tell.h"
@@ -69,6 +70,8 @@ static void expire(struct entry *e)
 		m.mid = e->mid;
 		m.status = STATUS_TERMINATED;
 		tell_state(e, &m, "its lifetime has ended");
+		/* The rest of what is asked for together goes on without it. */
+		merge_leave(e);
 		drop(e, e->status == STATUS_MITIGATED);
 		return;
 	}
@@ -128,22 +131,43 @@ void entry_arm(struct entry *e)
 	ledger_note(e);
 }
 
+/* Seconds from now on for a refresh: a quarter of the time, and at most five minutes, is left for it to get through a saturated link. */
+static int64_t refresh_after(int64_t lifetime)
+{
+	return lifetime - (lifetime / 4 < 300 ? lifetime / 4 : 300);
+}
+
 void entry_lifetime(struct entry *e, int64_t lifetime)
 {
 	e->expires_at = lifetime == LIFETIME_INDEFINITE ? 0 : now(e) + lifetime * 1000 + (e->state == ENTRY_ACTIVE ? EXPIRY_GRACE_MS : 0);
-	/* A quarter of the time, and at most five minutes, is left for the refresh to get through a saturated link. */
-	int64_t margin = lifetime / 4 < 300 ? lifetime / 4 : 300;
-	e->refresh_at = e->keep && e->state == ENTRY_ACTIVE && lifetime != LIFETIME_INDEFINITE ? now(e) + (lifetime - margin) * 1000 : 0;
+	e->refresh_at = e->keep && e->state == ENTRY_ACTIVE && !e->leader && lifetime != LIFETIME_INDEFINITE ? now(e) + refresh_after(lifetime) * 1000 : 0;
 	entry_arm(e);
 }
 
 /* What is left of the lifetime asked for, in seconds. */
-static int64_t lifetime_left(const struct entry *e)
+static int64_t own_lifetime_left(const struct entry *e)
 {
 	if (e->keep || !e->expires_at || e->asked.lifetime == LIFETIME_INDEFINITE)
 		return e->asked.lifetime;
 	int64_t left = (e->expires_at - now(e) - (e->state == ENTRY_ACTIVE ? EXPIRY_GRACE_MS : 0) + 999) / 1000;
 	return left < 1 ? 1 : left;
+}
+
+static int64_t lifetime_left(const struct entry *e)
+{
+	return merge_longest(e, own_lifetime_left);
+}
+
+/* The peer's answer gives the lifetime that holds (RFC 9132, 4.4.1). Of what is asked for together each part ends by its own. */
+static void granted(struct entry *e, int64_t lifetime)
+{
+	if (!e->merged) {
+		entry_lifetime(e, lifetime);
+		return;
+	}
+	bool again = lifetime != LIFETIME_INDEFINITE && (merge_kept(e) || lifetime < lifetime_left(e) || lifetime_left(e) == LIFETIME_INDEFINITE);
+	e->refresh_at = again ? now(e) + refresh_after(lifetime) * 1000 : 0;
+	entry_arm(e);
 }
 
 static void wait_told(struct entry *e, int64_t retry_at, const char *why)
@@ -173,7 +197,7 @@ static void unanswered(struct entry *e, enum exchange_event event)
 		entry_paid(e, false);
 	int64_t again = now(e) + (event == EXCHANGE_TIMEOUT ? 0 : RETRY_S * 1000);
 	if (e->state == ENTRY_ACTIVE) {
-		e->refresh_at = e->keep ? again : 0;
+		e->refresh_at = e->keep || e->merged ? again : 0;
 	} else {
 		if (e->state == ENTRY_ASKING)
 			e->state = ENTRY_WAITING;
@@ -182,42 +206,20 @@ static void unanswered(struct entry *e, enum exchange_event event)
 	entry_arm(e);
 }
 
-/* RFC 9132, 4.4.1: our cuid is somebody else's there. A random one, for this peer. */
+/* RFC 9132, 4.4.1: our cuid is somebody else's there. A random one, for this peer; not while anything is in force under the old one. */
 static void new_cuid(struct entry *e)
 {
 	uint8_t random[32];
+	char cuid[CUID_DERIVED_LEN + 1];
 	tls_random(random, sizeof random);
-	ledger_renamed(e);
-	cuid_from_digest(random, e->router->cuid);
+	cuid_from_digest(random, cuid);
+	ledger_new_cuid(e->router, cuid);
+	snprintf(e->router->cuid, sizeof e->router->cuid, "%s", cuid);
 	log_warning("%s: another client uses our cuid; asking again as %s", e->router->name, e->router->cuid);
 	e->cuid_retries++;
 	e->state = ENTRY_WAITING;
+	e->durable = false;
 	send_put(e, ATTACK_STATUS_NONE);
-}
-
-/* By the letter of RFC 9132, 4.4.1, or as a Call Home server of ours sees it, who has many sources that attack one target. */
-static bool overlaps(const struct router *r, const struct mitigation *a, const struct mitigation *b)
-{
-	return !a->trigger == !b->trigger && (r->peer && r->peer->overlap_strict ? mitigation_targets_overlap(a, b) : mitigation_overlap(a, b));
-}
-
-/* The peer deletes older requests that this one overlaps. */
-static void replaces(struct entry *e)
-{
-	char text[40];
-	snprintf(text, sizeof text, "replaced by mid %" PRIu32, e->mid);
-	for (struct entry *old = e->router->entries, *next; old; old = next) {
-		next = old->next;
-		if (old == e || old->mid >= e->mid || old->state != ENTRY_ACTIVE || old->unknown || !overlaps(e->router, &old->asked, &e->asked))
-			continue;
-		struct mitigation m;
-		mitigation_init(&m);
-		m.has_mid = true;
-		m.mid = old->mid;
-		m.status = STATUS_TERMINATED;
-		tell_state(old, &m, text);
-		drop(old, true);
-	}
 }
 
 static void accepted(struct entry *e, const struct body *body)
@@ -228,17 +230,17 @@ static void accepted(struct entry *e, const struct body *body)
 	e->retry_at = 0;
 	/* What is only armed for the loss of the signal is no attack. */
 	entry_in_force(e, e->asked.trigger != 0);
-	/* RFC 9132, 4.4.1: the answer gives the lifetime that holds. */
-	entry_lifetime(e, m && m->lifetime != LIFETIME_ABSENT ? m->lifetime : lifetime_left(e));
-	if (first)
-		replaces(e);
+	granted(e, m && m->lifetime != LIFETIME_ABSENT ? m->lifetime : lifetime_left(e));
 	if (m && m->status)
 		e->status = m->status;
 	if (e->status == STATUS_MITIGATED)
 		entry_paid(e, true);
 	else
 		answered(e, true);
+	merge_answered(e);
 	notice_start(e);
+	if (first)
+		merge_taken(e);      /* it may have freed the entry */
 }
 
 /* From a base server: followed, and the request goes out there (RFC 9132, 4.6). A Call Home server's is dropped silently (RFC 9066, 5.2.2). The request
@@ -278,7 +280,7 @@ static void put_answered(struct entry *e, const struct response *r)
 		char why[80];
 		snprintf(why, sizeof why, "the peer is busy; the request is sent again in %" PRId64 " s", max_age);
 		wait_told(e, now(e) + max_age * 1000, why);
-	} else if (r->code == CODE(4, 9) && cause == CONFLICT_CUID_COLLISION && e->state == ENTRY_ASKING && e->cuid_retries < CUID_RETRIES) {
+	} else if (r->code == CODE(4, 9) && cause == CONFLICT_CUID_COLLISION && e->state == ENTRY_ASKING && e->cuid_retries < CUID_RETRIES && !e->router->active) {
 		new_cuid(e);
 	} else if (e->state == ENTRY_ACTIVE) {
 		/* A refresh was refused: what is in force runs to its end. */
@@ -287,6 +289,7 @@ static void put_answered(struct entry *e, const struct response *r)
 		entry_paid(e, false);
 		entry_arm(e);
 	} else {
+		merge_refused(e);
 		drop(e, false);
 	}
 	body_free(&body);
@@ -324,6 +327,7 @@ static void delete_event(void *arg, struct exchange *x, enum exchange_event even
 		return;
 	}
 	entry_paid(e, r->code >> 5 == 2);
+	merge_over(e, TOLD_WITHDRAWN, "all of what was asked for together has been withdrawn", NULL);
 	entry_over(e);
 }
 
@@ -363,7 +367,9 @@ static void send_put(struct entry *e, enum attack_status attack)
 			ledger_commit(e, put_committed);
 		return;
 	}
-	struct mitigation m = e->asked;      /* borrowed, for the two members that differ */
+	if (e->state != ENTRY_ACTIVE)
+		merge_prepare(e);
+	struct mitigation m = *merge_asked(e);   /* borrowed, for the two members that differ */
 	struct body body;
 	struct buf payload = { 0 };
 	struct uri uri;
@@ -425,6 +431,11 @@ static void waiting_committed(struct entry *e, bool ok)
 void entry_start(struct entry *e)
 {
 	e->expires_at = e->asked.lifetime == LIFETIME_INDEFINITE ? 0 : now(e) + e->asked.lifetime * 1000;
+	entry_begin(e);
+}
+
+void entry_begin(struct entry *e)
+{
 	if (e->router->session)
 		send_put(e, ATTACK_STATUS_NONE);
 	else
@@ -433,7 +444,7 @@ void entry_start(struct entry *e)
 
 void entry_session_up(struct entry *e)
 {
-	if (e->exchange || e->commit)
+	if (e->exchange || e->commit || e->leader)
 		return;
 	if (e->state == ENTRY_WAITING) {
 		if (e->retry_at <= now(e))
@@ -452,7 +463,7 @@ void entry_session_up(struct entry *e)
 
 void entry_taken_up(struct entry *e, int64_t left)
 {
-	if (e->keep && e->state == ENTRY_ACTIVE)
+	if ((e->keep || e->merged) && e->state == ENTRY_ACTIVE && !e->leader)
 		e->refresh_at = WHEN_CONNECTED;
 	if (left > 0 || !e->expires_at || kept(e)) {
 		entry_arm(e);
@@ -473,6 +484,7 @@ void entry_ask_again(struct entry *e)
 
 void entry_refresh(struct entry *e, enum attack_status attack)
 {
+	e = merge_leader(e);
 	if (!e->router->session) {
 		e->refresh_at = WHEN_CONNECTED;
 		return;
@@ -503,12 +515,18 @@ void entry_withdraw(struct entry *e)
 	e->exchange = NULL;
 	e->keep = false;
 	e->retry_at = e->refresh_at = 0;
-	if (!e->sent) {
+	if (!e->sent && !e->leader) {
 		tell_word(e, TOLD_WITHDRAWN, "it had not been sent yet");
 		drop(e, true);
 		return;
 	}
+	if (merge_leave(e))
+		return;
 	e->state = ENTRY_LEAVING;
+	if (e->leader) {
+		entry_arm(e);        /* all of it is ending */
+		return;
+	}
 	if (e->unknown)
 		withdrawal_committed(e, true);
 	else

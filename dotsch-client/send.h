@@ -7,6 +7,8 @@
 
 /* A new entry: sends it, or tells that it waits. May free the entry. */
 void entry_start(struct entry *e);
+/* The same for one that has its times already. */
+void entry_begin(struct entry *e);
 /* The session is up: whatever waits goes out. May free the entry. */
 void entry_session_up(struct entry *e);
 /* Taken out of the state after a restart; left: seconds of its lifetime, <= 0 when it has run out meanwhile. */

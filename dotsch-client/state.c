@@ -23,7 +23,8 @@ struct state {
 	struct store *store;                 /* NULL = nothing is kept */
 	int lock;
 	uint32_t next, durable, asked;       /* mids below `durable` may be given out; `asked` is on its way to the disk */
-	bool failed;
+	bool failed, restarting;             /* the numbers begin anew, once the disk knows */
+	uint32_t idle_next;
 	char cuid[CUID_MAX_BYTES + 1];
 };
 
@@ -32,6 +33,7 @@ static const char *const schema[] = {
 	"CREATE TABLE request (peer TEXT NOT NULL, cuid TEXT NOT NULL, mid INTEGER NOT NULL, ref TEXT NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,"
 	" standing INTEGER NOT NULL, status INTEGER NOT NULL, keep INTEGER NOT NULL, sent INTEGER NOT NULL, lifetime INTEGER NOT NULL, ends INTEGER NOT NULL,"
 	" document TEXT NOT NULL, PRIMARY KEY (peer, cuid, mid)) WITHOUT ROWID;",
+	"ALTER TABLE request ADD COLUMN leader INTEGER NOT NULL DEFAULT -1;",
 	NULL,
 };
 
@@ -55,10 +57,29 @@ static void set_meta(struct state *s, const char *name, struct store_value value
 	store_commit(t, done, s);
 }
 
+static void reserve(struct state *s);
+
+/* Unless something was asked for in the meantime: then the old numbers go on. */
+static void restarted(struct state *s, bool ok)
+{
+	s->restarting = false;
+	if (ok && s->next == s->idle_next) {
+		s->next = 0;
+		s->durable = s->asked;
+		return;
+	}
+	s->asked = s->durable;
+	reserve(s);
+}
+
 static void mids_reserved(void *arg, bool ok, const char *why)
 {
 	struct state *s = arg;
 	committed(s, ok, why);
+	if (s->restarting) {
+		restarted(s, ok);
+		return;
+	}
 	if (ok)
 		s->durable = s->asked;
 	else
@@ -167,8 +188,15 @@ void state_idle(struct state *s)
 {
 	if (s->next < MID_RESTART || s->asked != s->durable)
 		return;
-	s->next = s->durable = s->asked = 0;
-	reserve(s);
+	if (!s->store) {
+		s->next = 0;
+		s->durable = s->asked = MID_BLOCK;
+		return;
+	}
+	s->restarting = true;
+	s->idle_next = s->next;
+	s->asked = MID_BLOCK;
+	set_meta(s, "mid", store_int(s->asked), mids_reserved);
 }
 
 const char *state_cuid(const struct state *s)
@@ -221,20 +249,41 @@ void state_keep(struct state *s, const struct kept_request *r, void (*done)(void
 	}
 	const struct store_value v[] = {
 		store_text(r->peer), store_text(r->cuid), store_int(r->mid), store_int(r->standing), store_int(r->status), store_int(r->keep), store_int(r->sent),
-		store_int(r->lifetime), store_int(r->ends), store_text(r->ref), store_int(r->part), store_int(r->parts), store_text(r->document),
+		store_int(r->lifetime), store_int(r->ends), store_text(r->ref), store_int(r->leader), store_int(r->part), store_int(r->parts), store_text(r->document),
 	};
 	/* What does not change is written once: a document may name 100,000 sources. */
 	if (r->document)
-		store_add(t, "INSERT OR REPLACE INTO request (peer, cuid, mid, standing, status, keep, sent, lifetime, ends, ref, part, parts, document)"
-		             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)", v, 13);
+		store_add(t, "INSERT OR REPLACE INTO request (peer, cuid, mid, standing, status, keep, sent, lifetime, ends, ref, leader, part, parts, document)"
+		             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)", v, 14);
 	else
-		store_add(t, "UPDATE request SET standing = ?4, status = ?5, keep = ?6, sent = ?7, lifetime = ?8, ends = ?9 WHERE peer = ?1 AND cuid = ?2 AND mid = ?3", v, 9);
+		store_add(t, "UPDATE request SET standing = ?4, status = ?5, keep = ?6, sent = ?7, lifetime = ?8, ends = ?9, leader = ?11 WHERE peer = ?1 AND cuid = ?2 AND mid = ?3", v, 11);
 	commit(s, t, done, arg);
 }
 
 size_t state_pending(const struct state *s)
 {
 	return s->store ? store_pending(s->store) : 0;
+}
+
+void state_new_mid(struct state *s, const char *peer, const char *cuid, uint32_t mid, uint32_t to)
+{
+	struct store_txn *t = s->store ? store_begin(s->store) : NULL;
+	const struct store_value v[] = { store_text(peer), store_text(cuid), store_int(mid), store_int(to) };
+	if (!t)
+		return;
+	store_add(t, "UPDATE request SET mid = ?4 WHERE peer = ?1 AND cuid = ?2 AND mid = ?3", v, 4);
+	store_add(t, "UPDATE request SET leader = ?4 WHERE peer = ?1 AND cuid = ?2 AND leader = ?3", v, 4);
+	store_commit(t, committed, s);
+}
+
+void state_new_cuid(struct state *s, const char *peer, const char *cuid, const char *to)
+{
+	struct store_txn *t = s->store ? store_begin(s->store) : NULL;
+	const struct store_value v[] = { store_text(peer), store_text(cuid), store_text(to) };
+	if (!t)
+		return;
+	store_add(t, "UPDATE request SET cuid = ?3 WHERE peer = ?1 AND cuid = ?2", v, 3);
+	store_commit(t, committed, s);
 }
 
 void state_drop(struct state *s, const char *peer, const char *cuid, uint32_t mid)
@@ -259,7 +308,7 @@ static void request_row(void *arg, const struct store_row *r)
 		.peer = store_column_text(r, 0), .cuid = store_column_text(r, 1), .mid = (uint32_t)store_column_int(r, 2), .ref = store_column_text(r, 3),
 		.part = (unsigned)store_column_int(r, 4), .parts = (unsigned)store_column_int(r, 5), .standing = (int)store_column_int(r, 6),
 		.status = (int)store_column_int(r, 7), .keep = store_column_int(r, 8) != 0, .sent = store_column_int(r, 9) != 0, .lifetime = store_column_int(r, 10),
-		.ends = store_column_int(r, 11), .document = store_column_text(r, 12),
+		.ends = store_column_int(r, 11), .document = store_column_text(r, 12), .leader = store_column_int(r, 13),
 	};
 	l->fn(l->arg, &k);
 }
@@ -269,6 +318,6 @@ int state_load(struct state *s, void (*fn)(void *arg, const struct kept_request 
 	struct loading l = { fn, arg };
 	if (!s->store)
 		return 0;
-	return store_read(s->store, "SELECT peer, cuid, mid, ref, part, parts, standing, status, keep, sent, lifetime, ends, document FROM request ORDER BY mid", NULL, 0,
+	return store_read(s->store, "SELECT peer, cuid, mid, ref, part, parts, standing, status, keep, sent, lifetime, ends, document, leader FROM request ORDER BY mid", NULL, 0,
 	                  request_row, &l, why);
 }

@@ -22,6 +22,7 @@ struct kept_request {
 	bool keep, sent;
 	int64_t lifetime;                    /* asked for, seconds */
 	int64_t ends;                        /* wall seconds; 0 = no end */
+	int64_t leader;                      /* the mid of the request that it is a part of; -1 = none */
 	const char *document;                /* the request as a DOTS document; NULL when keeping: as it was */
 };
 
@@ -42,6 +43,9 @@ void state_set_cuid(struct state *s, const char *cuid);
 void state_keep(struct state *s, const struct kept_request *r, void (*done)(void *arg, bool ok), void *arg);
 /* What is not on the disk yet. */
 size_t state_pending(const struct state *s);
+/* A request, or all of a peer's, under another name: in one step, so that a crash finds the old one or the new one. */
+void state_new_mid(struct state *s, const char *peer, const char *cuid, uint32_t mid, uint32_t to);
+void state_new_cuid(struct state *s, const char *peer, const char *cuid, const char *to);
 void state_drop(struct state *s, const char *peer, const char *cuid, uint32_t mid);
 /* Every request kept. 0, or -1 with *why. */
 int state_load(struct state *s, void (*fn)(void *arg, const struct kept_request *r), void *arg, struct reason *why);

@@ -28,7 +28,7 @@ static json_t *line_about(const char *type, const char *ref, unsigned part, unsi
 
 static json_t *line_of_entry(const char *type, const struct entry *e)
 {
-	return line_about(type, e->ref, e->part, e->parts, e->router->name, e->router->cuid, e->mid);
+	return line_about(type, e->ref, e->part, e->parts, e->router->name, e->router->cuid, e->leader ? e->leader->mid : e->mid);
 }
 
 void tell_word(struct entry *e, const char *word, const char *fmt, ...)
@@ -145,12 +145,19 @@ static const char *lacks_ports(const struct mitigation *m)
 	return NULL;
 }
 
+static const char *doubts(const struct entry *e)
+{
+	if (e->merged)
+		return "asked for together with what has a target in common (overlap strict): every source, port and protocol of them towards every target of them";
+	return e->router->dialled ? NULL : lacks_ports(&e->asked);
+}
+
 void tell_entry_answer(struct entry *e, const char *method, const struct response *r, struct body *body)
 {
 	bool first = e->state == ENTRY_ASKING;
 	struct answer a = {
 		.agent = e->router->agent, .asked = e->console, .peer = e->router->name, .ref = e->ref, .cuid = e->router->cuid,
-		.method = method, .resource = "mitigate", .warning = first && !e->router->dialled ? lacks_ports(&e->asked) : NULL, .part = e->part, .parts = e->parts, .mid = e->mid, .response = r,
+		.method = method, .resource = "mitigate", .warning = first ? doubts(e) : NULL, .part = e->part, .parts = e->parts, .mid = e->mid, .response = r,
 	};
 	tell_answer(&a, body);
 }

@@ -1,5 +1,5 @@
 # Tests of client.
-CLIENT_TESTS = tests/unit/test_peers tests/unit/test_client tests/unit/test_client_base
+CLIENT_TESTS = tests/unit/test_peers tests/unit/test_client tests/unit/test_client_base tests/unit/test_client_merge
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 tests_unit_test_peers_SOURCES = tests/unit/test_peers.c
@@ -14,6 +14,10 @@ tests_unit_test_client_base_SOURCES = tests/unit/test_client_base.c tests/unit/c
 tests_unit_test_client_base_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_client_base_LDFLAGS = $(WRAP_CLOCK)
 tests_unit_test_client_base_LDADD = $(CLIENT_TEST_LIBS)
+tests_unit_test_client_merge_SOURCES = tests/unit/test_client_merge.c tests/unit/client_fake.c tests/unit/client_fake.h tests/unit/wire.c tests/unit/wire.h
+tests_unit_test_client_merge_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_client_merge_LDFLAGS = $(WRAP_CLOCK)
+tests_unit_test_client_merge_LDADD = $(CLIENT_TEST_LIBS)
 CLIENT_SYSTEM_TESTS = tests/system/client-decode.sh tests/system/client-agent.sh tests/system/client-listen.sh tests/system/client-prompt.sh tests/system/client-base.sh tests/system/client-kill.sh
 LONG_TESTS += tests/system/client-kill-many.sh
 EXTRA_DIST += tests/system/client-kill-many.sh tests/system/client_kill.pl

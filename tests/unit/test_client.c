@@ -19,6 +19,7 @@
 #include "../../dotsch-client/command.h"
 #include "../../dotsch-client/mitigations.h"
 #include "client_fake.h"
+#include "store/store.h"
 
 #define TARGET "\"target-prefix\":[\"203.0.113.9/32\"],\"target-protocol\":[17]"
 #define SOURCE "\"ietf-dots-call-home:source-prefix\":[\"100.64.8.21/32\"],\"ietf-dots-call-home:source-port-range\":[{\"lower-port\":5000}]"
@@ -361,6 +362,18 @@ static void cuid_collision(void **state)
 	assert_string_not_equal(l->router.cuid, l->agent.cuid);
 	assert_int_equal(strlen(l->router.cuid), 22);
 	assert_true(lab_saw(l, "response", "code", "2.01"));
+	/* What is kept follows the new one. */
+	char cuid[CUID_MAX_BYTES + 1];
+	snprintf(cuid, sizeof cuid, "%s", l->router.cuid);
+	lab_restart(l);
+	assert_int_equal(requests_count(l->agent.requests), 1);
+	lab_reconnect(l);
+	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"case-1\"}");
+	lab_run(l, 4000);
+	assert_int_equal(l->router.n_deletes, 1);
+	assert_string_equal(l->agent.routers->cuid, cuid);
+	lab_restart(l);
+	assert_int_equal(requests_count(l->agent.requests), 0);
 }
 
 static void busy_is_retried(void **state)
@@ -759,6 +772,72 @@ static void restart_goes_on(void **state)
 	assert_true(requests_by_ref(l->agent.requests, "newer")->mid > in_force + 3);
 }
 
+/* RFC 9132, 4.4.1: past three quarters of the numbers, and with nothing under way, they begin at 0 again. The file is one of the first version. */
+static void mids_restart(void **state)
+{
+	static const char *const first[] = {
+		"CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+		"CREATE TABLE request (peer TEXT NOT NULL, cuid TEXT NOT NULL, mid INTEGER NOT NULL, ref TEXT NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,"
+		" standing INTEGER NOT NULL, status INTEGER NOT NULL, keep INTEGER NOT NULL, sent INTEGER NOT NULL, lifetime INTEGER NOT NULL, ends INTEGER NOT NULL,"
+		" document TEXT NOT NULL, PRIMARY KEY (peer, cuid, mid)) WITHOUT ROWID;"
+		"INSERT INTO meta VALUES ('mid', 3221225470);", NULL };
+	struct lab *l = *state;
+	struct reason why = { 0 };
+	char path[100];
+	uint32_t mid;
+	snprintf(path, sizeof path, "%s/old.db", l->folder);
+	struct store *store = store_open(l->wire->loop, path, first, &why);
+	assert_non_null(store);
+	store_close(store);
+	struct state *s = state_open(l->wire->loop, path, &why);
+	assert_non_null(s);
+	state_idle(s);
+	assert_int_equal(state_next_mid(s, &mid, &why), 0);
+	assert_int_equal(mid, 3221225470);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(state_next_mid(s, &mid, &why), 0);
+	assert_int_equal(mid, 3221225473);
+	/* Asked for meanwhile: the old ones go on. */
+	state_idle(s);
+	assert_int_equal(state_next_mid(s, &mid, &why), 0);
+	assert_int_equal(mid, 3221225474);
+	for (int i = 0; i < 5000 && state_pending(s); i++)
+		loop_step(l->wire->loop, 1);
+	assert_int_equal(state_next_mid(s, &mid, &why), 0);
+	assert_int_equal(mid, 3221225475);
+	state_idle(s);
+	for (int i = 0; i < 5000 && state_pending(s); i++)
+		loop_step(l->wire->loop, 1);
+	assert_int_equal(state_next_mid(s, &mid, &why), 0);
+	assert_int_equal(mid, 0);
+	state_close(s);
+	s = state_open(l->wire->loop, path, &why);
+	assert_non_null(s);
+	assert_int_equal(state_next_mid(s, &mid, &why), 0);
+	assert_int_equal(mid, 1);
+	state_close(s);
+	unlink(path);
+	strcat(path, ".lock");
+	unlink(path);
+}
+
+/* Not while anything is in force under the old one: the conflict is told. */
+static void cuid_stays_while_active(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 100);
+	l->router.answer = CODE(4, 9);
+	l->router.cause = CONFLICT_CUID_COLLISION;
+	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"other\"," SCOPE("\"target-prefix\":[\"203.0.113.10/32\"]," SOURCE ",\"lifetime\":1800") "}");
+	lab_run(l, 4000);
+	assert_string_equal(l->router.cuid, l->agent.cuid);
+	assert_int_equal(l->router.n_puts, 2);
+	assert_true(lab_saw(l, "response", "conflict", "another client uses this cuid"));
+	assert_int_equal(requests_count(l->agent.requests), 1);
+}
+
 static void peer_lines(void **state)
 {
 	struct lab *l = *state;
@@ -798,7 +877,8 @@ int main(void)
 		LAB_TEST("crowd", crowd), LAB_TEST("oldest first", oldest_first), LAB_TEST("wait for the block", wait_for_the_block), LAB_TEST("wait in vain", wait_in_vain), LAB_TEST("end of input", end_of_input),
 		LAB_TEST("several routers", several_routers), LAB_TEST("divided by size", divided_by_size), LAB_TEST("CH-38 subscriber", subscriber_picks_the_router),
 		LAB_TEST("query, observe an unknown mid", query_and_observe_unknown), LAB_TEST("mids rise over restarts", mids_rise_over_restarts),
-		LAB_TEST("restart goes on", restart_goes_on), LAB_TEST("peer lines", peer_lines),
+		LAB_TEST("restart goes on", restart_goes_on), LAB_TEST("mids begin at 0 again", mids_restart),
+		LAB_TEST("cuid stays while something is active", cuid_stays_while_active), LAB_TEST("peer lines", peer_lines),
 	};
 	return cmocka_run_group_tests_name("client", tests, NULL, NULL);
 }
