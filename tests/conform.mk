@@ -1,5 +1,5 @@
 # Tests for tests/CONFORMANCE.md alone: rules that stand in no other area's tests.
-CONFORM_TESTS = tests/unit/test_conform_server tests/unit/test_conform_link tests/unit/test_conform_client
+CONFORM_TESTS = tests/unit/test_conform_server tests/unit/test_conform_link tests/unit/test_conform_client tests/unit/test_conform_calls
 check_PROGRAMS += $(CONFORM_TESTS)
 TESTS += $(CONFORM_TESTS)
 tests_unit_test_conform_server_SOURCES = tests/unit/test_conform_server.c
@@ -13,6 +13,10 @@ tests_unit_test_conform_client_SOURCES = tests/unit/test_conform_client.c tests/
 tests_unit_test_conform_client_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_conform_client_LDFLAGS = $(WRAP_CLOCK)
 tests_unit_test_conform_client_LDADD = $(CLIENT_TEST_LIBS) $(SQLITE_LIBS)
+tests_unit_test_conform_calls_SOURCES = tests/unit/test_conform_calls.c
+tests_unit_test_conform_calls_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_conform_calls_LDFLAGS = $(WRAP_CLOCK)
+tests_unit_test_conform_calls_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
 # After all others: each row of the table has a test that passed.
 TESTS += tests/system/conformance.sh
 EXTRA_DIST += tests/system/conformance.sh tests/CONFORMANCE.md

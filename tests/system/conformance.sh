@@ -15,7 +15,7 @@ results() {
 		FNR == 1 { print "ran\t" test }' {} +
 }
 
-# judge TABLE < results: "STATUS<tab>ROW<tab>what is wrong" for each row, STATUS being ok, bad, skip, or later.
+# judge TABLE < results: "STATUS<tab>ROW<tab>what is wrong" for each row, STATUS being ok, bad, or skip.
 judge() {
 	awk -F '\t' -v table="$1" '
 		{ seen[$1, $2] = 1 }
@@ -41,14 +41,13 @@ judge() {
 		}
 		END {
 			while ((getline line < table) > 0) {
-				later = line ~ /^## / ? line == "## Not yet" : later
 				if (line !~ /^[|] [A-Z]+-[0-9]/)
 					continue
 				n = split(line, cell, " *[|] *")
 				skipped = ""
-				bad = n != 7 ? n - 2 " cells" : cell[2] in rows ? "stands twice" : later ? "" : look(cell[6])
+				bad = n != 7 ? n - 2 " cells" : cell[2] in rows ? "stands twice" : look(cell[6])
 				rows[cell[2]] = 1
-				print (bad != "" ? "bad" : later ? "later" : skipped != "" ? "skip" : "ok") "\t" cell[2] ": " cell[5] "\t" bad skipped
+				print (bad != "" ? "bad" : skipped != "" ? "skip" : "ok") "\t" cell[2] ": " cell[5] "\t" bad skipped
 			}
 		}'
 }
@@ -65,7 +64,6 @@ tab=$(printf '\t')
 while IFS=$tab read -r status row why; do
 	case $status in
 	ok) ok 0 "$row" ;;
-	later) echo "# not yet: $row" ;;
 	skip) ok 0 "$row # SKIP not to be had here:$why" ;;
 	*) ok 1 "$row" && echo "# $why" ;;
 	esac

@@ -125,7 +125,7 @@ static void state_body(struct scripted *r, uint32_t mid, struct body *body)
 	struct mitigation *m = body_add_scope(body);
 	m->has_mid = true;
 	m->mid = mid;
-	m->lifetime = r->put.lifetime;
+	m->lifetime = r->granted ? r->granted : r->put.lifetime;
 	m->status = r->status;
 }
 
@@ -198,7 +198,7 @@ static void request(void *arg, struct session *s, struct incoming *in)
 	struct response gone = { .code = CODE(4, 4), .max_age = -1, .payload = (const uint8_t *)"none", .payload_len = 4 };
 	(void)s;
 	if (!strcmp(in->message.path[2], "config") && in->message.code == METHOD_PUT) {
-		struct response made = { .code = CODE(2, 1), .max_age = -1 };
+		struct response made = { .code = r->config_code ? r->config_code : CODE(2, 1), .max_age = -1 };
 		struct reason why;
 		assert(dots_cbor_decode(in->message.payload, in->message.payload_len, BODY_REQUEST, &body, &why) == 0 && body.kind == BODY_SIGNAL_CONFIG);
 		r->config_puts++;

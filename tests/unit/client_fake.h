@@ -22,6 +22,8 @@ struct scripted {
 	unsigned heartbeat_interval, mitigating_interval;
 	int64_t config_max_age;              /* 0 = a day, -1 = it says none */
 	bool knows_no_sid;
+	uint8_t config_code;                 /* to a PUT of the configuration; 0 = 2.01 */
+	int64_t granted;                     /* of the lifetime; 0 = what was asked for */
 	const char *raw;                     /* notifies these bytes (hex) */
 	bool denies;                         /* says 4.04 to every GET of a mitigation */
 	bool known;                          /* holds the mitigation */

@@ -36,6 +36,15 @@ static unsigned asked_for(const struct lab *l, uint8_t method, const char *resou
 	return n;
 }
 
+/* The draft's own number, for both transports, unless something else was agreed upon (RFC 9066 assigns none). */
+static void ch_06_port_4647_by_default(void **state)
+{
+	struct lab *l = *state;
+	assert_int_equal(l->agent.config.port, 4647);
+	assert_true(l->agent.config.udp);
+	assert_true(l->agent.config.tcp);
+}
+
 static void ch_22_warns_of_an_ipv4_source_without_ports(void **state)
 {
 	struct lab *l = *state;
@@ -191,6 +200,45 @@ static void config_without_max_age_is_good_for_60_s(void **state)
 	assert_in_range(asked_for(l, METHOD_GET, "config", sid), 10, 12);
 }
 
+/* RFC 9132, 4.5.2: after a 4.22 the bounds are asked for; the same PUT is not sent again. */
+static void config_that_is_out_of_range_leads_to_a_get(void **state)
+{
+	struct lab *l = *state;
+	char sid[80];
+	l->router.config_code = CODE(4, 22);
+	lab_connect(l);
+	lab_run(l, 60000);
+	assert_int_equal(l->router.config_puts, 1);
+	assert_int_equal(asked_for(l, METHOD_GET, "config", sid), 2);
+	assert_string_equal(sid, "");
+}
+
+/* RFC 9132, 4.4.1: the answer's lifetime is the one that holds. */
+static void granted_lifetime_counts(void **state)
+{
+	struct lab *l = *state;
+	l->router.granted = 400;
+	lab_connect(l);
+	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"kept\",\"keep\":true," SCOPE(TARGET "," SOURCE PORTS ",\"lifetime\":1800") "}");
+	lab_run(l, 299000);
+	assert_int_equal(l->router.n_puts, 1);
+	lab_run(l, 100000);
+	assert_int_equal(l->router.n_puts, 2);
+}
+
+/* A server that calls every cuid a collision is not asked for ever. */
+static void cuid_collisions_without_end_end(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	l->router.answer = CODE(4, 9);
+	l->router.cause = CONFLICT_CUID_COLLISION;
+	lab_say(l, MITIGATE("case-1", PORTS));
+	lab_run(l, 100000);
+	assert_in_range(l->router.n_puts, 2, 5);
+	assert_int_equal(requests_count(l->agent.requests), 0);
+}
+
 static void set_mid(const struct lab *l, uint32_t mid)
 {
 	char path[128], sql[100];
@@ -206,8 +254,23 @@ static void set_mid(const struct lab *l, uint32_t mid)
 static void mid_restarts_past_three_quarters_once_nothing_is_active(void **state)
 {
 	struct lab *l = *state;
-	lab_restart_with(l, set_mid, 3221225471u);
 	lab_connect(l);
+	/* Before that an idle time changes nothing. */
+	lab_say(l, MITIGATE("low", PORTS));
+	lab_run(l, 5000);
+	uint32_t low = l->router.mid;
+	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"low\"}");
+	lab_run(l, 400000);
+	assert_int_equal(requests_count(l->agent.requests), 0);
+	lab_say(l, MITIGATE("low", PORTS));
+	lab_run(l, 5000);
+	assert_true(l->router.mid > low);
+	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"low\"}");
+	lab_run(l, 400000);
+	wire_break(l->wire, LEFT, "gone");
+	lab_run(l, 100);
+	lab_restart_with(l, set_mid, 3221225471u);
+	lab_reconnect(l);
 	lab_say(l, MITIGATE("one", PORTS));
 	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"two\"," SCOPE("\"target-prefix\":[\"203.0.113.10/32\"]," SOURCE PORTS ",\"lifetime\":3600") "}");
 	lab_run(l, 5000);
@@ -276,9 +339,10 @@ static void client_serves_heartbeats_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(ch_15_holds_for_a_router_that_is_named), T(ch_22_warns_of_an_ipv4_source_without_ports), T(ch_35_outside_of_a_translator_is_never_a_source),
+		T(ch_06_port_4647_by_default), T(ch_15_holds_for_a_router_that_is_named), T(ch_22_warns_of_an_ipv4_source_without_ports), T(ch_35_outside_of_a_translator_is_never_a_source),
 		T(sets_change_with_the_first_and_the_last_mitigation), T(heartbeats_begin_with_the_session), T(config_is_asked_for_again_by_its_sid), T(config_is_left_alone_during_an_attack),
-		T(config_without_max_age_is_good_for_60_s), T(mid_restarts_past_three_quarters_once_nothing_is_active),
+		T(config_without_max_age_is_good_for_60_s), T(config_that_is_out_of_range_leads_to_a_get),
+		T(granted_lifetime_counts), T(cuid_collisions_without_end_end), T(mid_restarts_past_three_quarters_once_nothing_is_active),
 		T(notification_with_an_unknown_required_key_is_passed_over), T(client_serves_heartbeats_only),
 	};
 	return cmocka_run_group_tests_name("conform_client", tests, NULL, NULL);

@@ -2,6 +2,9 @@
 /* Rules of the Call Home DOTS server that no other test pins down; each is a row of tests/CONFORMANCE.md. */
 #include "test_serverd.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #define TARGET "203.0.113.9/32"
 #define SOURCE "10.20.30.40/32"
 #define WHO "\"peer\":\"isp\",\"cuid\":\"" CUID "\",\"mid\":"
@@ -17,6 +20,30 @@ static uint8_t put_hex(struct fixture *f, const char *path, const char *hex, int
 	buf_reset(&f->payload);
 	buf_put(&f->payload, raw, (size_t)len);
 	return request(f, 0, METHOD_PUT, path);
+}
+
+/* The draft's own number, for both transports, unless something else was agreed upon (RFC 9066 assigns none). */
+static void ch_06_port_4647_by_default(void **state)
+{
+	char path[] = "/tmp/test_conform_server.XXXXXX";
+	int fd = mkstemp(path);
+	struct reason why;
+	struct settings *c;
+
+	(void)state;
+	assert_true(fd >= 0);
+	dprintf(fd, "provider \"isp\" {\naddress = {\"192.0.2.1\"}\npsk-identity = \"cpe\"\npsk-key = \"00112233445566778899aabbccddeeff\"\nscope = {\"10.0.0.0/8\"}\n}\n"
+	    "provider \"other\" {\naddress = {\"192.0.2.2\"}\nport = 4700\npsk-identity = \"cpe\"\npsk-key = \"00112233445566778899aabbccddeeff\"\nscope = {\"10.0.0.0/8\"}\n}\n");
+	close(fd);
+	c = settings_load(path, &why);
+	unlink(path);
+	if (c == NULL)
+		fail_msg("%s", why.text);
+	assert_int_equal(settings_peer(c, "isp")->port, 4647);
+	assert_true(settings_peer(c, "isp")->udp);
+	assert_true(settings_peer(c, "isp")->tcp);
+	assert_int_equal(settings_peer(c, "other")->port, 4700);
+	settings_free(c);
 }
 
 /* Names are for people: what is blocked is what target-prefix says, and a name is no overlap with an address. */
@@ -382,7 +409,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(ch_09_both_sets_are_bounded_by_the_nat), TEST(ch_21_no_address_comes_from_names), TEST(ch_24_trigger_false_is_4_00_and_leaves_nothing),
+		TEST(ch_06_port_4647_by_default), TEST(ch_09_both_sets_are_bounded_by_the_nat), TEST(ch_21_no_address_comes_from_names), TEST(ch_24_trigger_false_is_4_00_and_leaves_nothing),
 		TEST(ch_25_source_outside_the_scope_is_4_00), TEST(ch_26_every_routable_target_and_others_by_policy), TEST(ch_31_status_2_only_for_what_was_blocked_after_the_consent),
 		TEST(ch_32_sources_known_as_legitimate_too),
 		TEST(ch_48_named_host_and_rejection_stand), TEST(identifiers_in_the_path), TEST(delete_while_the_owner_is_asked_is_at_once),

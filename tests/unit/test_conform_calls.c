@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Whom dotsch-serverd calls, when it gives a session up and what it does then (RFC 9066, 5.2.1): the server and its providers in one process, over real
+   sockets, under a clock that the test moves. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/when.h"
+#include "dots/cbor.h"
+#include "dotsch-serverd/server.h"
+#include "link/listen.h"
+
+#define CUID "JsS3O6jh2HfM8ypzxXQUQQ"
+#define BOUND_MS 20000
+
+static int64_t jumped;
+int64_t __real_when_boot_ms(void);
+int64_t __wrap_when_boot_ms(void);
+
+int64_t __wrap_when_boot_ms(void)
+{
+	return __real_when_boot_ms() + jumped;
+}
+
+struct provider {
+	struct loop *loop;
+	struct listen *listen;
+	struct tls_bundle *bundle;
+	const char *address;
+	uint16_t port;
+	struct session *session;
+	unsigned ups, downs, resumed, notifications;
+	uint8_t code;
+	bool answered, observing;
+};
+
+static struct world {
+	struct loop *loop;
+	struct provider isp, other;
+	struct settings *settings;
+	struct server *server;
+	char conf[64];
+	int out;                             /* stdout of the test, while serverd has it */
+} w;
+
+static int look_up(void *arg, const char *identity, uint8_t out[TLS_PSK_MAX], size_t *len, char owner[254])
+{
+	(void)arg;
+	memset(out, 0x11, *len = 16);
+	snprintf(owner, 254, "%s", identity);
+	return 0;
+}
+
+static void no_request(void *arg, struct session *s, struct incoming *in)
+{
+	const struct response r = { .code = CODE(4, 4), .max_age = -1 };
+	(void)arg, (void)s;
+	incoming_respond(in, &r);
+}
+
+static void on_down(void *arg, struct session *s, const char *why, bool orderly, bool lost)
+{
+	struct provider *p = arg;
+	(void)why, (void)orderly, (void)lost;
+	p->downs++;
+	if (p->session == s)
+		p->session = NULL;
+}
+
+static void established(void *arg, struct channel *c)
+{
+	static const struct session_handler handler = { .request = no_request, .down = on_down };
+	struct provider *p = arg;
+	p->ups++;
+	p->resumed += c->resumed;
+	session_close(p->session, false);
+	p->session = session_new(p->loop, c, ROLE_CLIENT, &handler, p);
+}
+
+static void be_there(struct provider *p)
+{
+	static const struct listen_ops ops = { .established = established };
+	struct listen_config c = { .addresses = &p->address, .n_addresses = 1, .udp = true, .bundle = p->bundle, .port = p->port };
+	struct reason why;
+	for (int i = 0; i < 20 && !p->listen; i++) {
+		struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		socklen_t len = sizeof sa;
+		int fd = socket(AF_INET, SOCK_DGRAM, 0);
+		if (!p->port && bind(fd, (struct sockaddr *)&sa, sizeof sa) == 0 && getsockname(fd, (struct sockaddr *)&sa, &len) == 0)
+			c.port = ntohs(sa.sin_port);
+		close(fd);
+		p->listen = listen_new(p->loop, &c, &ops, p, &why);
+	}
+	assert_non_null(p->listen);
+	p->port = c.port;
+}
+
+static void be_gone(struct provider *p)
+{
+	session_close(p->session, false);
+	p->session = NULL;
+	listen_free(p->listen);
+	p->listen = NULL;
+}
+
+static void provider_open(struct provider *p, const char *address, uint16_t port)
+{
+	static const struct tls_config tls = { .server = true, .psk_lookup = look_up };
+	struct reason why;
+	*p = (struct provider){ .loop = w.loop, .address = address, .port = port };
+	p->bundle = tls_bundle_new(&tls, &why);
+	assert_non_null(p->bundle);
+	be_there(p);
+}
+
+/* Real time passes: for what goes over sockets. */
+static void until(const unsigned *counter, unsigned n)
+{
+	for (int64_t end = __real_when_boot_ms() + BOUND_MS; *counter < n && __real_when_boot_ms() < end;)
+		loop_step(w.loop, 20);
+	assert_true(*counter >= n);
+}
+
+/* The clock goes on by so many seconds; at each step there is time for answers. */
+static void pass(unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i++) {
+		jumped += 1000;
+		for (int k = 0; k < 6; k++)    /* loopback delivers at once */
+			loop_step(w.loop, 0);
+	}
+}
+
+static void serve(unsigned n_providers, const char *extra)
+{
+	struct reason why;
+	const struct provider *const all[] = { &w.isp, &w.other };
+	static const char *const names[] = { "isp", "other" };
+	FILE *f = fopen(w.conf, "w");
+	assert_non_null(f);
+	for (unsigned i = 0; i < n_providers; i++)
+		fprintf(f, "provider \"%s\" {\naddress = {\"%s\"}\nport = %u\ntransport = {\"udp\"}\npsk-identity = \"cpe-%u\"\npsk-key = \"11111111111111111111111111111111\"\n"
+		    "scope = {\"10.20.%u.0/24\"}\nconsent = \"auto\"\n%s}\n", names[i], all[i]->address, all[i]->port, i, i, extra);
+	fclose(f);
+	w.settings = settings_load(w.conf, &why);
+	if (!w.settings)
+		fail_msg("%s", why.text);
+	const struct server_options options = { .pipeline = NULL };
+	w.server = server_new(w.loop, w.settings, &options, &why);
+	assert_non_null(w.server);
+}
+
+static int open_world(void **state)
+{
+	int null[2];
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	memset(&w, 0, sizeof w);
+	jumped = 0;
+	w.loop = loop_new();
+	snprintf(w.conf, sizeof w.conf, "/tmp/test_conform_calls.%d", (int)getpid());
+	provider_open(&w.isp, "127.0.0.1", 0);
+	provider_open(&w.other, "127.0.0.2", w.isp.port);
+	/* The server's ring is stdin and stdout. */
+	w.out = dup(1);
+	if (pipe2(null, O_CLOEXEC) < 0)
+		return -1;
+	dup2(null[0], 0);
+	close(null[0]);
+	close(null[1]);
+	int sink = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	dup2(sink, 1);
+	close(sink);
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	(void)state;
+	server_free(w.server, 0);
+	dup2(w.out, 1);
+	close(w.out);
+	settings_free(w.settings);
+	struct provider *const all[] = { &w.isp, &w.other };
+	for (int i = 0; i < 2; i++) {
+		be_gone(all[i]);
+		tls_bundle_unref(all[i]->bundle);
+	}
+	loop_free(w.loop);
+	unlink(w.conf);
+	return 0;
+}
+
+static void answered(void *arg, struct exchange *x, enum exchange_event event, const struct response *r)
+{
+	struct provider *p = arg;
+	(void)x;
+	p->answered = true;
+	p->code = event == EXCHANGE_RESPONSE ? r->code : 0;
+}
+
+static void noticed(void *arg, struct exchange *x, enum exchange_event event, const struct response *r)
+{
+	struct provider *p = arg;
+	if (!p->observing)
+		answered(arg, x, event, r);
+	p->observing = true;
+	p->notifications += event == EXCHANGE_RESPONSE;
+}
+
+static uint8_t exchange(struct provider *p, const struct request *r)
+{
+	struct reason why;
+	p->answered = false;
+	assert_non_null(session_request(p->session, r, r->observe == 0 ? noticed : answered, p, &why));
+	for (int64_t end = __real_when_boot_ms() + BOUND_MS; !p->answered && __real_when_boot_ms() < end;)
+		loop_step(w.loop, 20);
+	return p->code;
+}
+
+static uint8_t ask_raw(struct provider *p, uint8_t method, const char *resource, const char *more, const uint8_t *body, size_t len)
+{
+	const char *const path[] = { ".well-known", "dots", resource, more };
+	const struct request r = { .method = method, .confirmable = true, .path = path, .n_path = more ? 4 : 3, .observe = -1, .payload = body, .payload_len = len };
+	return exchange(p, &r);
+}
+
+static uint8_t ask(struct provider *p, uint8_t method, unsigned mid, const char *source, int observe)
+{
+	char text[20];
+	const char *const path[] = { ".well-known", "dots", "mitigate", "cuid=" CUID, text };
+	struct buf payload = { 0 };
+	snprintf(text, sizeof text, "mid=%u", mid);
+	if (source) {
+		struct body b;
+		struct prefix x;
+		body_init(&b);
+		b.kind = BODY_MITIGATION_SCOPE;
+		struct mitigation *m = body_add_scope(&b);
+		m->lifetime = 3600;
+		assert_int_equal(prefix_parse("203.0.113.9/32", false, &x), 0);
+		prefix_list_add(&m->target_prefix, &x);
+		assert_int_equal(prefix_parse(source, false, &x), 0);
+		prefix_list_add(&m->source_prefix, &x);
+		dots_cbor_encode(&b, &payload);
+		body_free(&b);
+	}
+	const struct request r = { .method = method, .path = path, .n_path = 5, .observe = observe, .payload = payload.data, .payload_len = payload.len };
+	uint8_t code = exchange(p, &r);
+	buf_free(&payload);
+	return code;
+}
+
+/* How the link to the provider stands, as an owner reads it. */
+static bool is_up(size_t provider)
+{
+	json_t *line = server_session(w.server, provider);
+	bool up = !strcmp(json_string_value(json_object_get(line, "event")), "up");
+	json_decref(line);
+	return up;
+}
+
+static void until_up(size_t provider, bool up)
+{
+	for (int64_t end = __real_when_boot_ms() + BOUND_MS; is_up(provider) != up && __real_when_boot_ms() < end;)
+		loop_step(w.loop, 20);
+	assert_int_equal(is_up(provider), up);
+}
+
+/* CH-01: one session with each provider, all at once, each with its own domain; the end of one leaves the other alone. */
+static void ch_01_one_session_with_each_provider(void **state)
+{
+	(void)state;
+	serve(2, "");
+	until(&w.isp.ups, 1);
+	until(&w.other.ups, 1);
+	pass(120);
+	assert_int_equal(w.isp.ups, 1);
+	assert_int_equal(w.other.ups, 1);
+	assert_int_equal(ask(&w.isp, METHOD_PUT, 7, "10.20.0.1/32", -1), CODE(2, 1));
+	assert_int_equal(ask(&w.other, METHOD_PUT, 7, "10.20.1.1/32", -1), CODE(2, 1));
+	assert_int_equal(ask(&w.other, METHOD_PUT, 8, "10.20.0.1/32", -1), CODE(4, 0));
+	be_gone(&w.isp);
+	pass(400);
+	assert_true(is_up(1));
+	assert_int_equal(w.other.downs, 0);
+	assert_int_equal(ask(&w.other, METHOD_GET, 7, NULL, -1), CODE(2, 5));
+}
+
+/* CH-02: in quiet times, as soon as it runs; nobody has to ask for it. */
+static void ch_02_calls_home_in_quiet_times(void **state)
+{
+	(void)state;
+	serve(1, "");
+	until_up(0, true);
+	until(&w.isp.ups, 1);
+	assert_non_null(w.isp.session);
+}
+
+/* The provider falls silent: it is there, knows nothing of the session any more, and says so to nobody. */
+static void falls_silent(struct provider *p)
+{
+	session_close(p->session, false);
+	p->session = NULL;
+}
+
+/* CH-12: nothing at all for three intervals of 30 s. Until then it is kept; then it is lost, and a new session is made by resumption. */
+static void ch_12_silence_ends_the_session_which_is_resumed(void **state)
+{
+	/* mitigating and idle: missing-hb-allowed 3 */
+	static const uint8_t three[] = { 0xa1, 0x18, 0x1e, 0xa2, 0x18, 0x20, 0xa1, 0x18, 0x25, 0xa1, 0x18, 0x24, 0x03, 0x18, 0x2c, 0xa1, 0x18, 0x25, 0xa1, 0x18, 0x24, 0x03 };
+	(void)state;
+	serve(1, "");
+	until(&w.isp.ups, 1);
+	pass(100);
+	assert_int_equal(ask_raw(&w.isp, METHOD_PUT, "config", "sid=1", three, sizeof three), CODE(2, 1));
+	falls_silent(&w.isp);
+	pass(85);
+	assert_int_equal(w.isp.ups, 1);
+	assert_true(is_up(0));
+	pass(10);
+	until(&w.isp.ups, 2);
+	assert_int_equal(w.isp.resumed, 1);
+	until_up(0, true);
+	/* What was negotiated went with the session: the defaults, and so 450 s (RFC 9132, 4.5). */
+	assert_int_equal(ask_raw(&w.isp, METHOD_GET, "config", "sid=1", NULL, 0), CODE(4, 4));
+}
+
+/* A provider that forgot the session does not wait for 450 s: after three heartbeats without an answer another one is tried beside it, and takes its place. */
+static void ch_12_second_way_after_three_heartbeats(void **state)
+{
+	(void)state;
+	serve(1, "");
+	until(&w.isp.ups, 1);
+	assert_int_equal(ask(&w.isp, METHOD_PUT, 7, "10.20.0.1/32", -1), CODE(2, 1));
+	falls_silent(&w.isp);
+	pass(115);
+	assert_int_equal(w.isp.ups, 1);
+	pass(10);
+	until(&w.isp.ups, 2);
+	assert_int_equal(w.isp.resumed, 1);
+	assert_int_equal(ask(&w.isp, METHOD_GET, 7, NULL, -1), CODE(2, 5));
+	pass(400);
+	assert_int_equal(w.isp.ups, 2);
+	assert_true(is_up(0));
+}
+
+/* CH-11b: its heartbeats go unanswered for far longer than 450 s, but requests arrive: the session is kept, and no other is lost for it. */
+static int no_answers(struct provider *p, unsigned seconds)
+{
+	int answered_requests = 0;
+	for (unsigned i = 0; i < seconds; i += 100) {
+		pass(100);
+		answered_requests += ask(p, METHOD_GET, 7, NULL, -1) == CODE(4, 4);
+	}
+	return answered_requests;
+}
+
+static void ch_11b_requests_keep_the_session(void **state)
+{
+	(void)state;
+	serve(1, "");
+	until(&w.isp.ups, 1);
+	assert_int_equal(no_answers(&w.isp, 1000), 10);
+	assert_int_equal(w.isp.ups, 1);
+	assert_int_equal(w.isp.downs, 0);
+}
+
+/* After an orderly end the provider is called again within 10 s, and not all routers in one moment. */
+static void orderly_end_is_followed_by_a_call_within_10_s(void **state)
+{
+	(void)state;
+	serve(1, "");
+	until(&w.isp.ups, 1);
+	for (unsigned i = 2; i <= 4; i++) {
+		pass(60);            /* not before: RFC 9132, 4.7 */
+		session_close(w.isp.session, true);
+		w.isp.session = NULL;
+		until_up(0, false);
+		pass(11);
+		until(&w.isp.ups, i);
+		until_up(0, true);
+	}
+}
+
+/* RFC 9132, 4.4.2.1: also without a change, since notifications can be lost; never faster than one per 3 s. */
+static void notifies_now_and_then_while_active(void **state)
+{
+	(void)state;
+	serve(1, "");
+	until(&w.isp.ups, 1);
+	assert_int_equal(ask(&w.isp, METHOD_PUT, 7, "10.20.0.1/32", -1), CODE(2, 1));
+	assert_int_equal(ask(&w.isp, METHOD_GET, 7, NULL, 0), CODE(2, 5));
+	w.isp.notifications = 0;
+	pass(305);
+	assert_in_range(w.isp.notifications, 9, 11);
+	assert_int_equal(ask(&w.isp, METHOD_DELETE, 7, NULL, -1), CODE(2, 2));
+	pass(150);
+	w.isp.notifications = 0;
+	pass(300);
+	assert_int_equal(w.isp.notifications, 0);
+}
+
+/* alt-ch-client 127.0.0.2, ttl 600 */
+static const uint8_t elsewhere[] = { 0xa1, 0x18, 0x2e, 0xa2, 0x19, 0x80, 0x05, 0x69, '1', '2', '7', '.', '0', '.', '0', '.', '2', 0x19, 0x80, 0x07, 0x19, 0x02, 0x58 };
+
+/* RFC 9066, 5.2.2: elsewhere for the ttl, then home again. */
+static void redirection_ends_with_its_ttl(void **state)
+{
+	(void)state;
+	serve(1, "");
+	until(&w.isp.ups, 1);
+	assert_int_equal(ask_raw(&w.isp, METHOD_PUT, "redirect", NULL, elsewhere, sizeof elsewhere), CODE(2, 1));
+	pass(1);
+	until(&w.other.ups, 1);
+	until(&w.isp.downs, 1);
+	pass(580);
+	assert_int_equal(w.isp.ups, 1);
+	pass(30);
+	until(&w.isp.ups, 2);
+	until(&w.other.downs, 1);
+}
+
+/* … but not while there is a mitigation. */
+static void redirection_outlasts_an_attack(void **state)
+{
+	(void)state;
+	serve(1, "");
+	until(&w.isp.ups, 1);
+	assert_int_equal(ask(&w.isp, METHOD_PUT, 7, "10.20.0.1/32", -1), CODE(2, 1));
+	assert_int_equal(ask_raw(&w.isp, METHOD_PUT, "redirect", NULL, elsewhere, sizeof elsewhere), CODE(2, 1));
+	pass(1);
+	until(&w.other.ups, 1);
+	pass(900);
+	assert_int_equal(w.isp.ups, 1);
+	assert_int_equal(w.other.downs, 0);
+	assert_int_equal(ask(&w.other, METHOD_DELETE, 7, NULL, -1), CODE(2, 2));
+	pass(150);
+	until(&w.isp.ups, 2);
+}
+
+/* Nobody where it was sent: home again, at once. */
+static void redirection_to_nobody_leads_home(void **state)
+{
+	(void)state;
+	serve(1, "");
+	until(&w.isp.ups, 1);
+	be_gone(&w.other);
+	assert_int_equal(ask_raw(&w.isp, METHOD_PUT, "redirect", NULL, elsewhere, sizeof elsewhere), CODE(2, 1));
+	pass(30);
+	until(&w.isp.ups, 2);
+	until_up(0, true);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+	const struct CMUnitTest tests[] = {
+		T(ch_01_one_session_with_each_provider), T(ch_02_calls_home_in_quiet_times), T(ch_11b_requests_keep_the_session),
+		T(ch_12_silence_ends_the_session_which_is_resumed), T(ch_12_second_way_after_three_heartbeats), T(orderly_end_is_followed_by_a_call_within_10_s),
+		T(notifies_now_and_then_while_active), T(redirection_ends_with_its_ttl), T(redirection_outlasts_an_attack), T(redirection_to_nobody_leads_home),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
