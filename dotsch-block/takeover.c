@@ -14,9 +14,6 @@
 
 static bool name_add(struct names *l, const char *name)
 {
-	for (size_t i = 0; i < l->n; i++)
-		if (!strcmp(l->v[i], name))
-			return true;   /* a dump that was begun again */
 	if (l->n == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 32;
 		void *more = realloc(l->v, cap * sizeof *l->v);
@@ -27,6 +24,28 @@ static bool name_add(struct names *l, const char *name)
 	}
 	snprintf(l->v[l->n++], NFT_NAME_MAX, "%s", name);
 	return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* A dump that was begun again has told names twice. */
+static void names_settle(struct names *l)
+{
+	size_t n = 0;
+	if (l->n)
+		qsort(l->v, l->n, sizeof *l->v, by_name);
+	for (size_t i = 0; i < l->n; i++)
+		if (!n || strcmp(l->v[n - 1], l->v[i]))
+			memmove(l->v[n++], l->v[i], sizeof *l->v);
+	l->n = n;
+}
+
+static bool names_have(const struct names *l, const char *name)
+{
+	return l->n && bsearch(name, l->v, l->n, sizeof *l->v, by_name);
 }
 
 static void names_free(struct names *l)
@@ -79,9 +98,8 @@ static void old_counter(void *arg, const char *name, uint64_t packets, uint64_t 
 {
 	struct kernel *k = arg;
 	struct leftover l = { .packets = packets, .bytes = bytes };
-	size_t known = k->old_counters.n;
 	note_ids(k, name);
-	if (!name_add(&k->old_counters, name) || k->old_counters.n == known || *name != 'm' || !mark_read(userdata, len, &l.mark))
+	if (!name_add(&k->old_counters, name) || *name != 'm' || !mark_read(userdata, len, &l.mark))
 		return;
 	l.id = (uint32_t)strtoul(name + 1, NULL, 10);
 	if (k->n_leftovers == k->cap_leftovers) {
@@ -95,6 +113,23 @@ static void old_counter(void *arg, const char *name, uint64_t packets, uint64_t 
 	k->leftover[k->n_leftovers++] = l;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	uint32_t x = ((const struct leftover *)a)->id, y = ((const struct leftover *)b)->id;
+	return (x > y) - (x < y);
+}
+
+static void leftovers_settle(struct kernel *k)
+{
+	size_t n = 0;
+	if (k->n_leftovers)
+		qsort(k->leftover, k->n_leftovers, sizeof *k->leftover, by_id);
+	for (size_t i = 0; i < k->n_leftovers; i++)
+		if (!n || k->leftover[n - 1].id != k->leftover[i].id)
+			k->leftover[n++] = k->leftover[i];
+	k->n_leftovers = n;
+}
+
 static int look_around(struct kernel *k, struct reason *why)
 {
 	int e = nft_dump_chains(k->nft, old_chain, k, why);
@@ -102,6 +137,10 @@ static int look_around(struct kernel *k, struct reason *why)
 		e = nft_dump_sets(k->nft, old_set, k, why);
 	if (e == 0)
 		e = nft_dump_counters(k->nft, old_counter, k, why);
+	names_settle(&k->old_chains);
+	names_settle(&k->old_sets);
+	names_settle(&k->old_counters);
+	leftovers_settle(k);
 	k->run++;
 	k->old_unit = k->last_unit;
 	k->old_junction = k->last_junction;
@@ -209,14 +248,13 @@ struct leftover *kernel_leftover(struct kernel *k, size_t i)
 static void recount(void *arg, const char *name, uint64_t packets, uint64_t bytes, const void *userdata, size_t len)
 {
 	struct kernel *k = arg;
-	char own[NFT_NAME_MAX];
+	struct leftover key = { .id = *name == 'm' ? (uint32_t)strtoul(name + 1, NULL, 10) : 0 };
+	struct leftover *l = bsearch(&key, k->leftover, k->n_leftovers, sizeof key, by_id);
 	(void)userdata, (void)len;
-	for (size_t i = 0; i < k->n_leftovers; i++)
-		if (!strcmp(name, unit_name(k->leftover[i].id, "", own))) {
-			k->leftover[i].packets = packets;
-			k->leftover[i].bytes = bytes;
-			return;
-		}
+	if (l) {
+		l->packets = packets;
+		l->bytes = bytes;
+	}
 }
 
 int kernel_count_leftovers(struct kernel *k, struct reason *why)
@@ -267,9 +305,8 @@ int kernel_close_leftover(struct kernel *k, struct leftover *l, struct reason *w
 	nft_begin(k->nft);
 	for (int f = 0; f < 2; f++) {
 		unit_name(l->id, f ? "_t6" : "_t4", name);
-		for (size_t i = 0; i < k->old_sets.n; i++)
-			if (!strcmp(k->old_sets.v[i], name))
-				nft_flush_set(k->nft, name);
+		if (names_have(&k->old_sets, name))
+			nft_flush_set(k->nft, name);
 	}
 	l->closed = true;
 	return kernel_commit(k, why);
