@@ -47,6 +47,17 @@ static int in_and_out(struct nft *n, const struct plan *p, const struct dispatch
 	return e;
 }
 
+/* In words for the user, where the kernel's own are a riddle. */
+static void explain(const struct action *a, int e, struct reason *why)
+{
+	static const char *const parts[VERBS] = { [VERB_LIMIT] = "limits (nft_limit)", [VERB_QUEUE] = "queues to programs (nft_queue)", [VERB_LOG] = "logging (nft_log)",
+		[VERB_REJECT] = "rejecting (nft_reject_inet)" };
+	if (e == -EOPNOTSUPP && a->verb == VERB_REJECT)
+		reason_set(why, 163, "", "", "the kernel cannot reject at this hook");
+	else if (e == -ENOENT && parts[a->verb])
+		reason_set(why, 163, "", "", "this kernel has no %s", parts[a->verb]);
+}
+
 int probe_action(struct nft *n, const struct action *a, enum hook hook, const char *const *devices, size_t n_devices, struct reason *why)
 {
 	struct mitigation m;
@@ -67,6 +78,7 @@ int probe_action(struct nft *n, const struct action *a, enum hook hook, const ch
 		struct route r = { .unit = PROBE_UNIT, .by = &p.target[0] };
 		if (dispatch_make(4, &r, 1, NULL, &last, &one[0]) == 0)
 			e = in_and_out(n, &p, one, devices, n_devices, why);
+		explain(a, e, why);
 	}
 	dispatch_free(&one[0]);
 	plan_free(&p);

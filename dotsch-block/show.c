@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -130,24 +131,78 @@ static void plot(const struct row *r)
 		fputs(bars[r->plot[i] ? 1 + r->plot[i] * 7 / most : 0], stdout);
 }
 
+/* Columns and lines of the terminal; as good as none where it does not say. */
+static void screen(int *columns, int *lines)
+{
+	struct winsize w = { 0 };
+	bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col && w.ws_row;
+	*columns = known ? w.ws_col : 1000;
+	*lines = known ? w.ws_row : 1000000;
+}
+
+/* Letters, not bytes: a name may be of any language. */
+static int width_of(const char *text)
+{
+	int n = 0;
+	for (; *text; text++)
+		n += (*text & 0xc0) != 0x80;
+	return n;
+}
+
+/* Left-aligned in so many columns; what is longer ends in "…". */
+static void cell(const char *text, int width)
+{
+	int all = width_of(text), n = 0;
+	if (all <= width) {
+		printf("%s%*s", text, width - all + 1, "");
+		return;
+	}
+	for (; *text && (n < width - 1 || (*text & 0xc0) == 0x80); text++) {
+		n += (*text & 0xc0) != 0x80;
+		putchar(*text);
+	}
+	fputs("… ", stdout);
+}
+
+#define NUMBERS 37                       /* the columns behind the rule */
+
+static void print_row(const struct row *v, int names, int rules, bool watch)
+{
+	char a[16], b[16], c[16], left[WHEN_TEXT_MAX];
+	cell(v->comment, names);
+	cell(v->rule, rules);
+	printf("%8s %8s %8s %9s", human(v->packets, a), human(v->bytes, b), human(v->rate, c), v->left_ms ? duration_format(v->left_ms / 1000, left) : "ended");
+	if (watch) {
+		fputs("  ", stdout);
+		plot(v);
+	}
+	putchar('\n');
+}
+
 static void print_table(const struct rows *r, bool watch)
 {
 	bool colours = cli_colours(STDOUT_FILENO);
-	char a[16], b[16], c[16], left[WHEN_TEXT_MAX];
+	int columns, lines, names = 10, rules = 4;
+	screen(&columns, &lines);
+	for (size_t i = 0; i < r->n; i++) {
+		names = width_of(r->v[i].comment) > names ? width_of(r->v[i].comment) : names;
+		rules = width_of(r->v[i].rule) > rules ? width_of(r->v[i].rule) : rules;
+	}
+	/* The rule gives way first, then the name. */
+	int room = columns - NUMBERS - (watch ? PLOT + 2 : 0) - 2;
+	if (names + rules > room)
+		rules = room - names > 16 ? room - names : 16;
+	if (names + rules > room)
+		names = room - rules > 16 ? room - rules : 16;
 	if (watch)
 		fputs("\033[H\033[2J", stdout);
-	printf("%s%-36s %-44s %8s %8s %8s %9s%s%s\n", colours ? "\033[1m" : "", "MITIGATION", "RULE", "PACKETS", "BYTES", "PER SEC", "LEFT", watch ? "  RATE" : "",
+	printf("%s%-*s %-*s %8s %8s %8s %9s%s%s\n", colours ? "\033[1m" : "", names, "MITIGATION", rules, "RULE", "PACKETS", "BYTES", "PER SEC", "LEFT", watch ? "  RATE" : "",
 	    colours ? "\033[0m" : "");
-	for (size_t i = 0; i < r->n; i++) {
-		const struct row *v = &r->v[i];
-		printf("%-36s %-44s %8s %8s %8s %9s", v->comment, v->rule, human(v->packets, a), human(v->bytes, b), human(v->rate, c),
-		    v->left_ms ? duration_format(v->left_ms / 1000, left) : "ended");
-		if (watch) {
-			fputs("  ", stdout);
-			plot(v);
-		}
-		putchar('\n');
-	}
+	size_t most = watch && (size_t)lines < r->n + 2 ? lines > 4 ? (size_t)lines - 3 : 1 : r->n;
+	for (size_t i = 0; i < most; i++)
+		print_row(&r->v[i], names, rules, watch);
+	if (most < r->n)
+		printf("and %zu more\n", r->n - most);
 	if (!r->n)
 		puts("nothing is blocked");
 }
