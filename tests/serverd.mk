@@ -28,8 +28,14 @@ tests_unit_test_serverd_keep_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c
 tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_store_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
-SERVERD_SYSTEM = tests/system/serverd-scope.sh tests/system/serverd-base.sh tests/system/serverd-discovery.sh
+SERVERD_SYSTEM = tests/system/serverd-scope.sh tests/system/serverd-base.sh tests/system/serverd-discovery.sh tests/system/serverd-kill.sh
+LONG_TESTS += tests/system/serverd-kill-many.sh
+EXTRA_DIST += tests/system/serverd-kill-many.sh
 EXTRA_DIST += $(SERVERD_SYSTEM) tests/system/dns.pl
+EXTRA_PROGRAMS += tests/bench/bench_serverd
+tests_bench_bench_serverd_SOURCES = tests/bench/bench_serverd.c tests/bench/link_floor.c tests/bench/link_floor.h tests/unit/serverd_peer.c tests/unit/serverd_peer.h
+tests_bench_bench_serverd_CFLAGS = $(UNIT_CFLAGS) $(GNUTLS_CFLAGS)
+tests_bench_bench_serverd_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
 TESTS += $(SERVERD_SYSTEM)
 # Requests, lines and time in any order.
 check_PROGRAMS += tests/fuzz/fuzz_serverd

@@ -73,7 +73,12 @@ static void on_established(void *arg, struct channel *c)
 	/* A killed router leaves a session that nobody tells the end of. */
 	session_close(p->session, false);
 	p->observation = NULL;
-	p->session = session_new(p->loop, c, ROLE_CLIENT, &handler, p);
+	p->channel = c;
+	p->session = NULL;
+	if (p->raw != NULL)
+		channel_own(c, p->raw, p->raw_arg);
+	else
+		p->session = session_new(p->loop, c, ROLE_CLIENT, &handler, p);
 	p->sessions++;
 }
 
@@ -144,6 +149,8 @@ void peer_close(struct serverd_peer *p)
 	if (p->pid > 0)
 		peer_stop(p, SIGKILL);
 	session_close(p->session, false);
+	if (p->raw != NULL && p->channel != NULL)
+		channel_close(p->channel, false);
 	listen_free(p->listen);
 	tls_bundle_unref(p->bundle);
 	loop_free(p->loop);

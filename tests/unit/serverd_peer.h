@@ -22,6 +22,9 @@ struct serverd_peer {
 	struct listen *listen;
 	struct tls_bundle *bundle;
 	struct session *session;
+	const struct channel_ops *raw;       /* no session is made: the channel is whoever set it's, with raw_arg */
+	void *raw_arg;
+	struct channel *channel;
 	unsigned sessions, downs;            /* how often one came and went */
 	bool orderly;
 	bool udp, tcp;
