@@ -1,5 +1,5 @@
 # Tests of lib/dots.
-DOTS_TESTS = tests/unit/test_cbor tests/unit/test_dots_json tests/unit/test_envelope tests/unit/test_mitigation tests/unit/test_portset tests/unit/test_sigconf tests/unit/test_validate \
+DOTS_TESTS = tests/unit/test_cbor tests/unit/test_dots_json tests/unit/test_envelope tests/unit/test_mitigation tests/unit/test_portset tests/unit/test_reasons tests/unit/test_sigconf tests/unit/test_validate \
 	tests/fuzz/fuzz_cbor tests/fuzz/fuzz_line
 check_PROGRAMS += $(DOTS_TESTS)
 TESTS += $(DOTS_TESTS)
@@ -19,6 +19,9 @@ tests_unit_test_mitigation_LDADD = $(DOTS_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_portset_SOURCES = tests/unit/test_portset.c
 tests_unit_test_portset_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_portset_LDADD = $(DOTS_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_reasons_SOURCES = tests/unit/test_reasons.c
+tests_unit_test_reasons_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_reasons_LDADD = $(DOTS_LIBS) $(CBOR_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_sigconf_SOURCES = tests/unit/test_sigconf.c
 tests_unit_test_sigconf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_sigconf_LDADD = $(DOTS_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)

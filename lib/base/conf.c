@@ -108,10 +108,10 @@ static int check_number(const struct conf_section *s, const struct conf_key *k, 
 		if (v < 0)
 			return reason_set(why, REASON_BAD_REQUEST, k->name, "", "\"%s\" is not a duration such as \"90s\", \"30m\" or \"1h\"", text ? text : "");
 	}
-	if (v < k->min || ((k->max || v < 0) && v > k->max))
-		return reason_set(why, REASON_BAD_REQUEST, k->name, "", "%" PRId64 " is not in %" PRId64 "..%" PRId64, v, k->min, k->max);
-	if (v < 0 && !k->min)
+	if (!k->min && !k->max && v < 0)
 		return reason_set(why, REASON_BAD_REQUEST, k->name, "", "%" PRId64 " is negative", v);
+	if (v < k->min || (k->max && v > k->max))
+		return reason_set(why, REASON_BAD_REQUEST, k->name, "", "%" PRId64 " is not in %" PRId64 "..%" PRId64, v, k->min, k->max);
 	return 0;
 }
 
@@ -206,6 +206,12 @@ struct conf *conf_load(const char *path, const struct conf_key *keys, struct rea
 	FILE *f = fopen(path, "re");
 	if (!f) {
 		reason_set(why, REASON_BAD_REQUEST, "", "", "%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	struct stat st;
+	if (fstat(fileno(f), &st) < 0 || !S_ISREG(st.st_mode)) {
+		fclose(f);
+		reason_set(why, REASON_BAD_REQUEST, "", "", "%s: not a regular file", path);
 		return NULL;
 	}
 	unsigned line = unbalanced_line(f);

@@ -23,8 +23,11 @@ int reason_set(struct reason *why, uint8_t code, const char *field, const char *
 	if (!why)
 		return -1;
 	why->code = code;
-	snprintf(why->field, sizeof why->field, "%s", field ? field : "");
-	snprintf(why->section, sizeof why->section, "%s", section ? section : "");
+	/* Its own field or section stays: a caller that says more about a reason passes them. */
+	if (field != why->field)
+		snprintf(why->field, sizeof why->field, "%s", field ? field : "");
+	if (section != why->section)
+		snprintf(why->section, sizeof why->section, "%s", section ? section : "");
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(why->text, sizeof why->text, fmt, ap);
