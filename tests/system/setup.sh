@@ -130,7 +130,8 @@ is "$(page_keys '.Sh CLIENT.CONF' '.Sh PEERS.JSONL')" "$(table_keys "$contrib/..
 is "$(page_keys '.Sh SERVERD.CONF' '.Sh FILES')" "$(table_keys "$contrib"/../dotsch-serverd/settings*.c)" 'dotsch.conf(5) has every key of serverd.conf, and no other'
 defaults() { sed -n 's/.*{ [.]name = "\([a-z0-9-]*\)", [.]type = CONF_[A-Z]*, [.]fallback = "\([^"]*\)".*/\1 \2/p' "$@" | sort -u; }
 page_defaults() { awk '/^[.]It (Ic|Cm) / { key = $3 } /^Default: / { sub(/[.]$/, "", $2); print key, $2 }' "$page" | sort -u; }
-is "$(page_defaults)" "$(defaults "$contrib/../dotsch-client/config.c" "$contrib"/../dotsch-serverd/settings*.c)" 'and their defaults'
+# The clients' own default of consent is not one of the tables.
+is "$(page_defaults)" "$({ defaults "$contrib/../dotsch-client/config.c" "$contrib"/../dotsch-serverd/settings*.c && echo 'consent auto'; } | sort -u)" 'and their defaults'
 
 # Each line of an example in the page is taken by its program. The files it names stand elsewhere here.
 examples() { awk -v from="$1" -v to="$2" '$0 == from { on = 1 } $0 == to { on = 0 } on && /^([.]Dl )?[a-z0-9-]+ ([={]|[^ ]* [{]) / && sub(/^([.]Dl )?/, "")' "$page" | sed 's/\\(dq/"/g'; }
@@ -144,12 +145,22 @@ mkdir page && cp x509/isp/server.* x509/isp/ca.crt psk/isp/peers.jsonl page && c
 "$client" -q -n -c page/client.conf >said 2>&1
 is $? 0 'every example of client.conf is taken' || said
 is "$(grep -c = page/client.conf)" 15 'which are fifteen'
+# A provider is found by its address or by its domain, and has one kind of credential.
+cp x509/isp/server.crt page/dots.crt && cp psk/router/isp.key page/ent-1.key && sed 's/./a/' psk/router/isp.key >page/ent-2.key && chmod 600 page/ent-2.key
+section() { awk '/^[.]Sh SERVERD[.]CONF/ { on = 1 } /^[.]Sh FILES/ { on = 0 } on' "$page" >"$LAB/serverd.page" && (page=$LAB/serverd.page && examples "$1" "$2"); }
 {
-	examples '.Sh SERVERD.CONF' '.Sh FILES' | grep -E '^(terminating|rejected|state)'
+	section '.Sh SERVERD.CONF' '.It Cm listen' | grep -E '^(terminating|rejected|consent-time|state)'
 	echo 'provider "isp" {'
-	examples '.Sh SERVERD.CONF' '.Sh FILES' | grep -vE '^(terminating|rejected|state)'
+	section '.Sh SERVERD.CONF' '.It Cm listen' | grep -vE '^(terminating|rejected|consent-time|state|domain|server-spki)'
 	echo '}'
-} | sed "s|/etc/dotsch|$LAB/page|" >page/serverd.conf
+	echo 'listen {'
+	section '.It Cm listen' '.It Cm client'
+	echo "key-file = \"$LAB/page/server.key\" ca-file = \"$LAB/page/ca.crt\""
+	echo '}'
+	echo 'client "enterprise" {'
+	section '.It Cm client' '.Sh FILES'
+	echo '}'
+} | sed "s|/etc/dotsch|$LAB/page|; s|/etc/dotsch|$LAB/page|; s|/var/lib/dotsch-serverd|$LAB/page|" >page/serverd.conf
 "$serverd" -q -n -c page/serverd.conf >said 2>&1
 is $? 0 'every example of serverd.conf is taken' || said
 
