@@ -33,8 +33,8 @@
 /* Peer and provider names in configurations and lines. */
 #define PEER_NAME_MAX 253
 
-/* Handshakes a listener has under way at a time, about 12 kB each: ten thousand routers that call at once take their turns within seconds. */
-#define LISTEN_HALF_OPEN 1024
+/* Handshakes a listener has under way at a time, about 12 kB each: of ten thousand routers that call at once hardly one has to try again. */
+#define LISTEN_HALF_OPEN 8192
 /* Full handshakes a listener begins a second; bursts of twice that. A core does no more with PSK, so this only bounds what one part of the network, with a
    quarter of it, may take from the others. */
 #define LISTEN_RATE 8000

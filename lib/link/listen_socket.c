@@ -8,7 +8,7 @@
 
 #include "link/listen_internal.h"
 
-#define RECEIVE_BUFFER (4 << 20)         /* ten thousand hellos at once, after our restart */
+#define RECEIVE_BUFFER (32 << 20)        /* ten thousand hellos at once, after our restart: each takes about 2 kB in the queue. What does not fit waits for retransmission */
 
 static bool is_any(const struct sockaddr_storage *ss)
 {

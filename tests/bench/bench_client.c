@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* bench_client - the figures of the group `client`: a million peers read, ten thousand routers that call home at once, one mitigation to each of them.
-   The routers are real sessions of our own link layer in a second process, over DTLS with ECDHE-PSK on loopback. */
+/* bench_client - the figures of the group `client`: a million peers read, ten thousand routers that call home at once, one mitigation to each of them, a
+   restart. The routers are real sessions of our own link layer in a second process, over DTLS with ECDHE-PSK on few sockets and many addresses of loopback. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,10 +18,11 @@
 #include "base/log.h"
 #include "base/when.h"
 #include "dots/cbor.h"
-#include "link/dial.h"
 #include "link/session.h"
+#include "swarm.h"
 
 #define ROUTERS 10000
+#define HOLD 100000
 #define PEERS 1000000
 #define PORT 24647
 #define PATIENCE_MS 120000
@@ -126,11 +127,13 @@ static void bench_peers(void)
 /* --- The routers, in a process of their own --- */
 
 struct caller {
-	struct dial *dial;
 	struct session *session;
 };
 
+static struct swarm *callers;
+static struct caller *caller;
 static struct loop *callers_loop;
+static unsigned heartbeats_s, *call_again, n_call_again, n_failed;
 
 static void answer_body(struct incoming *in, uint8_t code, const struct body *body, bool observe)
 {
@@ -172,55 +175,58 @@ static void render(void *arg, struct session *s, const struct message *registere
 	*out = (struct response){ .code = CODE(2, 5), .dots_cbor = true, .max_age = -1 };
 }
 
+/* As a router does: it calls again at once. */
 static void down(void *arg, struct session *s, const char *why, bool orderly, bool lost)
 {
+	struct caller *me = arg;
 	(void)s;
 	(void)why;
 	(void)orderly;
 	(void)lost;
-	((struct caller *)arg)->session = NULL;
+	me->session = NULL;
+	call_again[n_call_again++] = (unsigned)(me - caller);
 }
 
-static void up(void *arg, struct channel *c)
+static void up(void *arg, unsigned i, struct channel *c, bool resumed)
 {
 	static const struct session_handler handler = { .request = asked, .render = render, .down = down };
-	struct caller *me = arg;
-	me->session = session_new(callers_loop, c, ROLE_SERVER, &handler, me);
+	(void)arg;
+	(void)resumed;
+	caller[i].session = session_new(callers_loop, c, ROLE_SERVER, &handler, &caller[i]);
+	const struct heartbeat_config h = { .interval_s = heartbeats_s, .missing_allowed = 15, .lose = true };
+	session_heartbeat(caller[i].session, &h);
 }
 
-static void failed(void *arg, const char *why, unsigned next_s)
+static void failed(void *arg, unsigned i, const char *why)
 {
 	(void)arg;
-	(void)next_s;
-	fprintf(stderr, "bench: a router could not call: %s\n", why);
+	if (n_failed++ < 10)
+		fprintf(stderr, "bench: a router could not call: %s\n", why);
+	call_again[n_call_again++] = i;
 }
 
-static void routers(unsigned n, int go)
+static void routers(unsigned n, unsigned heartbeat, int go)
 {
-	static const struct dial_ops ops = { .established = up, .failed = failed };
-	static const char *const host = "127.0.0.1";
-	struct caller *v = calloc(n, sizeof *v);
-	struct tls_bundle **bundles = calloc(n, sizeof(struct tls_bundle *));
-	char identity[32], byte;
+	char byte;
+	caller = calloc(n, sizeof *caller);
+	call_again = calloc(n, sizeof *call_again);
 	callers_loop = loop_new();
-	for (unsigned i = 0; i < n; i++) {
-		uint8_t key[16] = { 0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, (uint8_t)(i >> 24), (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
-		struct reason why;
-		snprintf(identity, sizeof identity, "cpe-%07u", i);
-		const struct tls_config tls = { .psk_identity = identity, .psk_key = key, .psk_key_len = sizeof key };
-		bundles[i] = tls_bundle_new(&tls, &why);
-	}
+	heartbeats_s = heartbeat;
+	const struct swarm_config config = { .loop = callers_loop, .port = PORT, .n = n, .up = up, .failed = failed };
+	callers = swarm_new(&config);
 	/* Ready; then all at once. */
 	if (write(go, "r", 1) != 1 || read(go, &byte, 1) != 1)
 		_exit(1);
 	for (unsigned i = 0; i < n; i++) {
-		const struct dial_config config = { .hosts = &host, .n_hosts = 1, .port = PORT, .udp = true, .bundle = bundles[i], .attempt_delay_ms = 250, .retry_s = 60, .retry_min_s = 60 };
-		v[i].dial = dial_new(callers_loop, &config, &ops, &v[i]);
+		swarm_call(callers, i);
 		if (i % 32 == 0)
 			loop_step(callers_loop, 0);
 	}
-	for (;;)
+	for (;;) {
 		loop_step(callers_loop, 1000);
+		while (n_call_again)
+			swarm_call(callers, call_again[--n_call_again]);
+	}
 }
 
 /* --- The agent --- */
@@ -249,13 +255,14 @@ static bool wait_until(struct loop *l, const unsigned *counter, unsigned want)
 	return *counter >= want;
 }
 
-static void write_config(unsigned n)
+static void write_config(unsigned n, unsigned heartbeat)
 {
 	write_peers("peers.jsonl", n);
 	FILE *f = fopen(path_of("client.conf"), "we");
 	if (!f)
 		exit(111);
-	fprintf(f, "listen { address = {\"127.0.0.1\"} port = %d transport = {\"udp\"} max-half-open = %u }\npeers-file = \"peers.jsonl\"\nstate = \"client.db\"\n", PORT, n);
+	fprintf(f, "listen { address = {\"127.0.0.1\"} port = %d transport = {\"udp\"} }\npeers-file = \"peers.jsonl\"\nstate = \"client.db\"\nticket-key-file = \"ticket.key\"\n"
+	           "idle { heartbeat-interval = %u }\nmitigating { heartbeat-interval = %u }\n", PORT, heartbeat, heartbeat);
 	fclose(f);
 }
 
@@ -277,62 +284,113 @@ static void fan_out(struct agent *a, struct console *c, unsigned n)
 		figure("client.fanout10k", seconds() - from, "s", "the aim", 1.5);
 }
 
-static int bench_agent(unsigned n, int go, struct agent *a)
+static int start_agent(struct agent *a, struct console *c)
 {
 	struct reason why = { 0 };
-	struct console c = { .write = count_line, .finished = finished, .wait_s = -1 };
-	char byte;
-	if (read(go, &byte, 1) != 1)
-		return 1;
-	if (agent_open(a, loop_new(), path_of("client.conf"), false, &why) < 0) {
-		fprintf(stderr, "bench: %s\n", why.text);
-		return 1;
+	if (agent_open(a, loop_new(), path_of("client.conf"), false, &why) == 0) {
+		console_add(a, c);
+		if (agent_listen(a, &why) == 0)
+			return 0;
 	}
-	console_add(a, &c);
-	if (agent_listen(a, &why) < 0) {
-		fprintf(stderr, "bench: %s\n", why.text);
-		return 1;
-	}
-	long before = resident_kb();
-	double from = seconds(), cpu = cpu_seconds();
-	if (write(go, "g", 1) != 1 || !wait_until(a->loop, &a->sessions, n)) {
-		fprintf(stderr, "bench: only %u of %u routers came through\n", a->sessions, n);
-		return 1;
-	}
-	figure("client.callhome10k", seconds() - from, "s", "the aim", 5);
-	figure("client.callhome10k.cpu", (cpu_seconds() - cpu) * 1e6 / n, "us/session", "a bare GnuTLS handshake and its system calls", 200);
-	for (double until = seconds() + 2; seconds() < until;)
-		loop_step(a->loop, 100);
-	figure("client.memory", (double)(resident_kb() - before) / n, "kB/session", "the aim", 14);
-	fan_out(a, &c, n);
-	console_remove(&c);
+	fprintf(stderr, "bench: %s\n", why.text);
+	return -1;
+}
+
+static void stop_agent(struct agent *a, struct console *c)
+{
 	struct loop *l = a->loop;
+	console_remove(c);
 	agent_close(a);
 	loop_free(l);
-	return n_answers < n;
+}
+
+static bool all_back(struct agent *a, unsigned n)
+{
+	if (wait_until(a->loop, &a->sessions, n))
+		return true;
+	fprintf(stderr, "bench: only %u of %u routers came through\n", a->sessions, n);
+	return false;
+}
+
+/* A restart in good order: everybody hears close_notify, finds nobody there, and is back by ticket. */
+static int restart(struct agent *a, struct console *c, unsigned n)
+{
+	struct listen_stats stats;
+	stop_agent(a, c);
+	double from = seconds(), cpu = cpu_seconds();
+	if (start_agent(a, c) < 0 || !all_back(a, n))
+		return 1;
+	listen_stats(a->listen, &stats);
+	fprintf(stderr, "bench: %llu of %u resumed, %.0f us of CPU each\n", (unsigned long long)stats.resumed, n, (cpu_seconds() - cpu) * 1e6 / n);
+	figure("client.restart10k", seconds() - from, "s", "the aim", 2);
+	return 0;
+}
+
+static void run_for(struct loop *l, double s)
+{
+	for (double until = seconds() + s; seconds() < until;)
+		loop_step(l, 100);
+}
+
+static int bench_agent(unsigned n, int go, struct agent *a)
+{
+	struct console c = { .write = count_line, .finished = finished, .wait_s = -1 };
+	char byte;
+	if (read(go, &byte, 1) != 1 || start_agent(a, &c) < 0)
+		return 1;
+	long before = resident_kb();
+	double from = seconds(), cpu = cpu_seconds();
+	if (write(go, "g", 1) != 1 || !all_back(a, n))
+		return 1;
+	figure("client.callhome10k", seconds() - from, "s", "the aim", 5);
+	figure("client.callhome10k.cpu", (cpu_seconds() - cpu) * 1e6 / n, "us/session", "a bare GnuTLS handshake and its system calls", 200);
+	run_for(a->loop, 2);
+	figure("client.memory", (double)(resident_kb() - before) / n, "kB/session", "the aim", 14);
+	fan_out(a, &c, n);
+	int status = restart(a, &c, n) || n_answers < n;
+	stop_agent(a, &c);
+	return status;
+}
+
+/* Sessions that do nothing but heartbeats. */
+static int hold(unsigned n, unsigned for_s, int go, struct agent *a)
+{
+	struct console c = { .write = count_line, .finished = finished, .wait_s = -1 };
+	char byte;
+	if (read(go, &byte, 1) != 1 || start_agent(a, &c) < 0)
+		return 1;
+	double from = seconds(), cpu;
+	if (write(go, "g", 1) != 1 || !all_back(a, n))
+		return 1;
+	fprintf(stderr, "bench: %u sessions after %.1f s\n", n, seconds() - from);
+	run_for(a->loop, 35);
+	struct listen_stats before, after;
+	listen_stats(a->listen, &before);
+	unsigned least = a->sessions;
+	from = seconds();
+	cpu = cpu_seconds();
+	while (seconds() < from + for_s) {
+		run_for(a->loop, 1);
+		least = a->sessions < least ? a->sessions : least;
+	}
+	listen_stats(a->listen, &after);
+	figure("client.hold100k.cpu", 100 * (cpu_seconds() - cpu) / (seconds() - from), "% of a core", "the aim", 25);
+	figure("client.hold100k.memory", (double)resident_kb() / 1024, "MB", "the aim", 1600);
+	figure("client.hold100k.lost", n - least + (double)(after.established - before.established), "sessions", "the aim", 0);
+	stop_agent(a, &c);
+	return least < n;
 }
 
 static void clean(void)
 {
-	static const char *const files[] = { "peers.jsonl", "client.conf", "client.db", "client.db-wal", "client.db-shm", "client.db.lock", "million.jsonl" };
+	static const char *const files[] = { "peers.jsonl", "client.conf", "client.db", "client.db-wal", "client.db-shm", "client.db.lock", "million.jsonl", "ticket.key" };
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		unlink(path_of(files[i]));
 	rmdir(folder);
 }
 
-int main(int argc, char **argv)
+static void load_apart(void)
 {
-	unsigned n = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : ROUTERS;
-	struct rlimit files = { 0 };
-	struct agent agent;
-	int ends[2];
-	log_init("bench_client", LOG_LEVEL_ERROR);
-	getrlimit(RLIMIT_NOFILE, &files);
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
-	umask(077);
-	if (!mkdtemp(folder) || socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
-		return 111;
 	/* In a process of its own, whose memory nothing has used before. */
 	pid_t load = fork();
 	if (load == 0) {
@@ -340,14 +398,30 @@ int main(int argc, char **argv)
 		_exit(0);
 	}
 	waitpid(load, NULL, 0);
-	write_config(n);
+}
+
+/* bench_client [ROUTERS], or bench_client hold100k [SESSIONS [SECONDS]]: the latter takes more than ten minutes. */
+int main(int argc, char **argv)
+{
+	bool holds = argc > 1 && !strcmp(argv[1], "hold100k");
+	unsigned n = argc > 1 + holds ? (unsigned)strtoul(argv[1 + holds], NULL, 10) : holds ? HOLD : ROUTERS;
+	unsigned for_s = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 600, heartbeat = 30;
+	struct agent agent;
+	int ends[2];
+	log_init("bench_client", LOG_LEVEL_ERROR);
+	umask(077);
+	if (!mkdtemp(folder) || socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+		return 111;
+	if (!holds)
+		load_apart();
+	write_config(n, heartbeat);
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(ends[0]);
-		routers(n, ends[1]);
+		routers(n, heartbeat, ends[1]);
 	}
 	close(ends[1]);
-	int status = bench_agent(n, ends[0], &agent);
+	int status = holds ? hold(n, for_s, ends[0], &agent) : bench_agent(n, ends[0], &agent);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	clean();
