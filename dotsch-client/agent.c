@@ -12,6 +12,7 @@
 #include "dots/cuid.h"
 #include "dots/envelope.h"
 #include "inquiry.h"
+#include "keys.h"
 #include "ledger.h"
 #include "link/tls.h"
 #include "mitigations.h"
@@ -23,9 +24,11 @@ static int psk_lookup(void *arg, const char *identity, uint8_t key[TLS_PSK_MAX],
 	const struct peer *p = peers_by_psk(a->peers, identity);
 	if (!p)
 		return -1;
+	snprintf(owner, 254, "%s", p->name);
+	if (!p->psk_key_len)
+		return a->keys ? keys_find(a->keys, identity, key, key_len) : -1;
 	memcpy(key, p->psk_key, p->psk_key_len);
 	*key_len = p->psk_key_len;
-	snprintf(owner, 254, "%s", p->name);
 	return 0;
 }
 
@@ -66,21 +69,41 @@ static void choose_cuid(struct agent *a)
 		tls_random(digest, sizeof digest);
 		if (!a->config.state)
 			log_warning("neither cuid nor state is configured: this run has a cuid of its own");
+	} else if (a->instance) {
+		/* Each instance counts its mids by itself, and a router may call this one today and that one tomorrow. */
+		uint8_t text[32 + INSTANCE_MAX];
+		memcpy(text, digest, 32);
+		memcpy(text + 32, a->instance, strlen(a->instance));
+		tls_sha256(text, 32 + strlen(a->instance), digest);
 	}
 	cuid_from_digest(digest, a->cuid);
 	state_set_cuid(a->state, a->cuid);
 }
 
+static int open_keys(const struct config *config, struct peers *peers, struct keys **out, struct reason *why)
+{
+	*out = NULL;
+	if (config->psk_database && !(*out = keys_open(config->psk_database, why)))
+		return -1;
+	peers_keyless(peers, *out != NULL);
+	return 0;
+}
+
 int agent_open(struct agent *a, struct loop *l, const char *config_path, bool check, struct reason *why)
 {
-	*a = (struct agent){ .loop = l, .config_path = config_path };
-	if (config_load(config_path, &a->config, why) < 0)
+	return agent_open_as(a, l, config_path, NULL, check, why);
+}
+
+int agent_open_as(struct agent *a, struct loop *l, const char *config_path, const char *instance, bool check, struct reason *why)
+{
+	*a = (struct agent){ .loop = l, .config_path = config_path, .instance = instance };
+	if (config_load_as(config_path, instance, &a->config, why) < 0)
 		return -1;
 	a->peers = peers_new();
 	a->requests = requests_new();
 	if (!a->peers || !a->requests)
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
-	if (peers_load(a->peers, a->config.peers_file, why) < 0 || dialled_check(&a->config, a->peers, why) < 0 || !(a->bundle = make_bundle(a, &a->config, check, why)) ||
+	if (open_keys(&a->config, a->peers, &a->keys, why) < 0 || peers_load(a->peers, a->config.peers_file, why) < 0 || dialled_check(&a->config, a->peers, why) < 0 || !(a->bundle = make_bundle(a, &a->config, check, why)) ||
 	    !(a->state = state_open(l, check ? NULL : a->config.state, why)))
 		return -1;
 	if (check)
@@ -130,6 +153,8 @@ static void change_peers(struct agent *a, struct peers *fresh)
 	a->peers = fresh;
 	for (struct router *r = a->routers, *next; r; r = next) {
 		next = r->next;
+		if (r->peer)
+			r->peer->calls_from = NULL;   /* the old set, which knows it by that, goes */
 		struct peer *was = r->peer, *is = peers_by_name(fresh, r->name);
 		if (!is || !was || !peer_same(was, is)) {
 			callhome_hang_up(r, is ? "its entry was changed" : "its entry was removed");
@@ -138,6 +163,7 @@ static void change_peers(struct agent *a, struct peers *fresh)
 		r->peer = is;
 		if (is)
 			is->router = r;
+		callhome_place(r);
 	}
 	peers_free(old);
 }
@@ -149,12 +175,14 @@ void agent_reload(struct agent *a)
 	char text[sizeof why.text + 100];
 	struct tls_bundle *bundle = NULL;
 	struct peers *fresh = peers_new();
-	bool ok = config_load(a->config_path, &config, &why) == 0 && fresh && peers_load(fresh, config.peers_file, &why) == 0 && dialled_check(&config, fresh, &why) == 0 &&
+	struct keys *keys = NULL;
+	bool ok = config_load_as(a->config_path, a->instance, &config, &why) == 0 && fresh && open_keys(&config, fresh, &keys, &why) == 0 && peers_load(fresh, config.peers_file, &why) == 0 && dialled_check(&config, fresh, &why) == 0 &&
 	          (bundle = make_bundle(a, &config, false, &why));
 	if (!ok) {
 		log_error("reload: %s; everything stays as it was", reason_format(&why, text, sizeof text));
 		console_tell_all(a, NULL, envelope_error(&why, NULL));
 		peers_free(fresh);
+		keys_close(keys);
 		config_free(&config);
 		return;
 	}
@@ -162,6 +190,8 @@ void agent_reload(struct agent *a)
 	config_free(&a->config);
 	a->config = config;
 	change_peers(a, fresh);
+	keys_close(a->keys);
+	a->keys = keys;
 	tls_bundle_unref(a->bundle);
 	a->bundle = bundle;
 	listen_set_bundle(a->listen, bundle);
@@ -184,6 +214,7 @@ void agent_close(struct agent *a)
 	state_close(a->state);
 	requests_free(a->requests);
 	peers_free(a->peers);
+	keys_close(a->keys);
 	config_free(&a->config);
 }
 

@@ -18,9 +18,10 @@ struct inquiry;
 
 struct agent {
 	struct loop *loop;
-	const char *config_path;
+	const char *config_path, *instance;  /* instance NULL = the only one */
 	struct config config;
 	struct peers *peers;
+	struct keys *keys;                   /* NULL = all keys stand in the peers file */
 	struct state *state;
 	struct tls_bundle *bundle;
 	struct listen *listen;
@@ -37,6 +38,8 @@ struct agent {
 };
 
 /* Configuration, peers, state and credentials, nothing bound yet. check: the state is not touched. 0, or -1 with *why; agent_close in both cases. */
+/* instance: one listener process of several; the caller's to keep, valid by config_instance_ok. */
+int agent_open_as(struct agent *a, struct loop *l, const char *config_path, const char *instance, bool check, struct reason *why);
 int agent_open(struct agent *a, struct loop *l, const char *config_path, bool check, struct reason *why);
 /* Binds the sockets and tells `listening`. */
 int agent_listen(struct agent *a, struct reason *why);

@@ -167,6 +167,8 @@ static void session_over(struct router *r)
 {
 	r->session = NULL;
 	r->silent = false;
+	if (r->peer)
+		peers_called(r->agent->peers, r->peer, NULL);
 	r->agent->sessions--;
 	loop_timer_stop(r->agent->loop, &r->config_timer);
 }
@@ -211,6 +213,41 @@ void callhome_hang_up(struct router *r, const char *why)
 	session_close(s, true);
 }
 
+void callhome_place(struct router *r)
+{
+	if (r->session && r->peer && !peers_called(r->agent->peers, r->peer, &r->calls_from))
+		log_error("%s: out of memory: requests about the address it calls from do not find it", r->name);
+}
+
+static bool all_within(const struct prefix_list *sources, const struct prefix_list *domain)
+{
+	for (size_t i = 0; i < sources->n; i++) {
+		bool in = false;
+		for (size_t j = 0; j < domain->n; j++)
+			in |= prefix_contains(&domain->v[j], &sources->v[i]);
+		if (!in)
+			return false;
+	}
+	return true;
+}
+
+/* CH-15: it calls from another address than before. What was asked about the old one would now concern somebody else. */
+static void drop_moved(struct router *r)
+{
+	struct prefix_list domain;
+	if (!r->peer || !r->peer->session_address || peer_domain(r->peer, &domain) < 0)
+		return;
+	for (struct entry *e = r->entries, *next; e; e = next) {
+		next = e->next;
+		if (e->unknown || e->state > ENTRY_ACTIVE || all_within(&e->asked.source_prefix, &domain))
+			continue;
+		tell_word(e, TOLD_REFUSED, "its source is not %s's any more, which calls from another address now", r->name);
+		entry_paid(e, false);
+		entry_withdraw(e);
+	}
+	prefix_list_free(&domain);
+}
+
 static void waiting_out(struct router *r)
 {
 	for (struct entry *e = r->entries, *next; e; e = next) {
@@ -237,6 +274,9 @@ void callhome_up(struct router *r, struct channel *c)
 	a->sessions++;
 	tell_session(a, "up", r->name, c, NULL);
 	r->negotiated = r->has_sid = false;
+	if (sockaddr_prefix(&c->remote, &r->calls_from, NULL) == 0)
+		callhome_place(r);
+	drop_moved(r);
 	/* What is asked for goes first: an attack is on. */
 	waiting_out(r);
 	sigconf_defaults(&r->config);

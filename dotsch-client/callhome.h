@@ -18,6 +18,8 @@ int callhome_get_config(struct router *r, struct console *asked, const char *ref
 int callhome_set_config(struct router *r, struct console *asked, const char *ref, bool has_sid, uint32_t sid, const struct body *values, struct reason *why);
 /* Heartbeats by the set that is in force: mitigating or idle (RFC 9132, 4.5). */
 void callhome_heartbeat(struct router *r);
+/* The peer's entry is a new one while the session goes on: the address that it calls from belongs to that one, too. */
+void callhome_place(struct router *r);
 /* Ends the session in good order and tells why. Harmless when not connected. */
 void callhome_hang_up(struct router *r, const char *why);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/buf.h"
 #include "base/limits.h"
 #include "dots/validate.h"
 
@@ -34,6 +35,7 @@ static const struct conf_key keys[] = {
 	{ .name = "listen", .type = CONF_SECTION, .keys = listen_keys },
 	{ .name = "cuid", .type = CONF_STRING },
 	{ .name = "peers-file", .type = CONF_STRING },
+	{ .name = "psk-database", .type = CONF_STRING },
 	{ .name = "state", .type = CONF_STRING },
 	{ .name = "certificate-file", .type = CONF_STRING },
 	{ .name = "key-file", .type = CONF_STRING },
@@ -49,15 +51,48 @@ static const struct conf_key keys[] = {
 	{ 0 },
 };
 
-static char *file_of(const struct conf_section *s, const char *name, const char *conf_path)
+bool config_instance_ok(const char *name)
 {
-	const char *value = conf_string(s, name), *slash = strrchr(conf_path, '/');
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+	return n && n <= INSTANCE_MAX && !name[n] && *name != '.' && *name != '-';
+}
+
+char *config_expand(const char *text, const char *instance)
+{
+	struct buf out = { 0 };
+	for (const char *at; (at = strstr(text, "%i")); text = at + 2) {
+		if (!instance) {
+			buf_free(&out);
+			return NULL;
+		}
+		buf_put(&out, text, (size_t)(at - text));
+		buf_text(&out, instance);
+	}
+	buf_text(&out, text);
+	buf_put(&out, "", 1);
+	if (out.failed)
+		abort();
+	return (char *)out.data;
+}
+
+struct files { const struct conf_section *s; const char *conf_path, *instance; struct reason *why; bool failed; };
+
+/* NULL: not given, or f->failed. */
+static char *file_of(struct files *f, const char *name)
+{
+	const char *value = conf_string(f->s, name), *slash = strrchr(f->conf_path, '/');
 	if (!value)
 		return NULL;
-	int folder = slash && *value != '/' ? (int)(slash - conf_path) + 1 : 0;
-	char *out = NULL;
-	if (asprintf(&out, "%.*s%s", folder, conf_path, value) < 0)
+	char *out = NULL, *expanded = config_expand(value, f->instance);
+	if (!expanded) {
+		f->failed = true;
+		reason_set(f->why, REASON_BAD_REQUEST, name, "", "%s: %%i is the name of an instance (--instance), and there is none", value);
+		return NULL;
+	}
+	int folder = slash && *value != '/' ? (int)(slash - f->conf_path) + 1 : 0;
+	if (asprintf(&out, "%.*s%s", folder, f->conf_path, expanded) < 0)
 		abort();
+	free(expanded);
 	return out;
 }
 
@@ -122,22 +157,31 @@ static bool read_session(const struct conf_section *s, struct sigconf_set *out)
 
 int config_load(const char *path, struct config *out, struct reason *why)
 {
+	return config_load_as(path, NULL, out, why);
+}
+
+int config_load_as(const char *path, const char *instance, struct config *out, struct reason *why)
+{
 	*out = (struct config){ .conf = conf_load(path, keys, why) };
 	if (!out->conf)
 		return -1;
 	const struct conf_section *s = conf_top(out->conf);
-	out->peers_file = file_of(s, "peers-file", path);
-	out->state = file_of(s, "state", path);
-	out->certificate_file = file_of(s, "certificate-file", path);
-	out->key_file = file_of(s, "key-file", path);
-	out->ca_file = file_of(s, "ca-file", path);
-	out->crl_file = file_of(s, "crl-file", path);
-	out->ticket_key_file = file_of(s, "ticket-key-file", path);
+	struct files files = { .s = s, .conf_path = path, .instance = instance, .why = why };
+	out->peers_file = file_of(&files, "peers-file");
+	out->psk_database = file_of(&files, "psk-database");
+	out->state = file_of(&files, "state");
+	out->certificate_file = file_of(&files, "certificate-file");
+	out->key_file = file_of(&files, "key-file");
+	out->ca_file = file_of(&files, "ca-file");
+	out->crl_file = file_of(&files, "crl-file");
+	out->ticket_key_file = file_of(&files, "ticket-key-file");
 	out->priority = conf_string(s, "tls-priority");
 	out->cuid = conf_string(s, "cuid");
 	out->auto_withdraw = conf_bool(s, "auto-withdraw");
 	out->wanted.has_mitigating = read_session(conf_sub(s, "mitigating", 0), &out->wanted.mitigating);
 	out->wanted.has_idle = read_session(conf_sub(s, "idle", 0), &out->wanted.idle);
+	if (files.failed)
+		return -1;
 	if (!out->peers_file)
 		return reason_set(why, REASON_BAD_REQUEST, "peers-file", "", "%s names no peers-file: nobody could call home", path);
 	/* A key alone is a raw public key (RFC 7250). */
@@ -152,6 +196,7 @@ int config_load(const char *path, struct config *out, struct reason *why)
 void config_free(struct config *c)
 {
 	free(c->peers_file);
+	free(c->psk_database);
 	free(c->state);
 	free(c->certificate_file);
 	free(c->key_file);

@@ -22,13 +22,21 @@ struct config {
 	unsigned penalty_after, penalty_s;   /* failed handshakes that shut an address out (0: none does), and for how long */
 	const char *cuid, *priority;         /* NULL = not given */
 	/* Owned; a relative name counts from the configuration file's folder. NULL = not given. */
-	char *peers_file, *state, *certificate_file, *key_file, *ca_file, *crl_file, *ticket_key_file;
+	char *peers_file, *psk_database, *state, *certificate_file, *key_file, *ca_file, *crl_file, *ticket_key_file;
 	struct prefix_list external;         /* CGN pools, never sources (CH-35) */
 	struct prefix_list shared;           /* addresses that several customers share by their ports (CH-38) */
 	bool auto_withdraw;                  /* status 3 (attack stopped) ends a request by itself */
 	struct sigconf wanted;               /* what is negotiated after each call home; current values only */
 };
 
+#define INSTANCE_MAX 32
+/* Letters, digits, '-', '_' and '.', not at the beginning. */
+bool config_instance_ok(const char *name);
+/* The text with each %i replaced by the instance; the caller frees it. NULL: it has one, and instance is NULL. */
+char *config_expand(const char *text, const char *instance);
+
+/* With %i in names of files replaced by the instance, which may be NULL. */
+int config_load_as(const char *path, const char *instance, struct config *out, struct reason *why);
 /* Fills *out, which config_free empties in any case. 0, or -1 with *why. */
 int config_load(const char *path, struct config *out, struct reason *why);
 void config_free(struct config *c);

@@ -78,6 +78,13 @@ void console_paid(struct console *c, bool good)
 		loop_timer_set(c->agent->loop, &c->settle, 0);
 }
 
+/* Which of several listeners says it. */
+static void sign(const struct agent *a, json_t *line)
+{
+	if (a && a->instance)
+		json_put_string(line, "instance", a->instance);
+}
+
 static void tell(struct console *c, const json_t *line, const char *text, size_t len)
 {
 	c->write(c, line, text, len);
@@ -86,6 +93,7 @@ static void tell(struct console *c, const json_t *line, const char *text, size_t
 void console_tell(struct console *c, json_t *line)
 {
 	size_t len;
+	sign(c ? c->agent : NULL, line);
 	char *text = c ? json_line_format(line, &len) : NULL;
 	if (text)
 		tell(c, line, text, len);
@@ -96,6 +104,7 @@ void console_tell(struct console *c, json_t *line)
 void console_tell_all(struct agent *a, struct console *asked, json_t *line)
 {
 	size_t len;
+	sign(a, line);
 	char *text = json_line_format(line, &len);
 	if (!text)
 		log_error("out of memory: a line was lost");

@@ -20,7 +20,7 @@
 #include "words.h"
 
 struct options {
-	const char *config, *socket;
+	const char *config, *socket, *instance;
 	bool check, json;
 	int64_t wait_s;
 };
@@ -28,6 +28,7 @@ struct options {
 static const struct cli_option option_table[] = {
 	{ "config", 'c', "FILE", "the configuration; runs an agent" },
 	{ "socket", 's', "SOCKET", "with -c: take commands there; alone: attach to that agent" },
+	{ "instance", 'i', "NAME", "one of several listeners; %i in names of files is NAME" },
 	{ "wait", 'w', "DURATION", "wait so long for every mitigation to take hold" },
 	{ "check", 'n', NULL, "check the configuration, print it, and exit" },
 	{ "json", 'j', NULL, "lines of JSON even on a terminal" },
@@ -51,6 +52,8 @@ static int take_option(void *arg, const char *name, const char *value)
 		o->config = value;
 	else if (!strcmp(name, "socket"))
 		o->socket = value;
+	else if (!strcmp(name, "instance"))
+		o->instance = value;
 	else if (!strcmp(name, "check"))
 		o->check = true;
 	else if (!strcmp(name, "json"))
@@ -129,7 +132,7 @@ static int run_agent(const struct options *o, char *command)
 	if (!loop)
 		return EXIT_TROUBLE;
 	service_open(&r.service, loop);
-	if (agent_open(&r.agent, loop, o->config, o->check, &why) < 0) {
+	if (agent_open_as(&r.agent, loop, o->config, o->instance, o->check, &why) < 0) {
 		status = trouble(&why);
 	} else if (o->check) {
 		conf_print(r.agent.config.conf, stdout);
@@ -166,6 +169,22 @@ static int run_anything(struct options *o, int argc, char **argv)
 	return status;
 }
 
+/* The socket's name with the instance in it, which the caller frees; NULL when there is none. -1 told. */
+static int expand_socket(struct options *o, char **out)
+{
+	*out = NULL;
+	if (o->instance && !config_instance_ok(o->instance)) {
+		cli_usage_error("--instance: %s is not a name of up to %d letters, digits, '-', '_' and '.'", o->instance, INSTANCE_MAX);
+		return -1;
+	}
+	if (o->socket && !(*out = config_expand(o->socket, o->instance))) {
+		cli_usage_error("--socket: %s: %%i is the name of an instance (--instance), and there is none", o->socket);
+		return -1;
+	}
+	o->socket = *out;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .wait_s = -1 };
@@ -179,5 +198,10 @@ int main(int argc, char **argv)
 		cli_usage_error("a configuration (-c FILE), or the socket of a running agent (-s SOCKET), is needed");
 		return EXIT_USAGE;
 	}
-	return cli_finish(run_anything(&o, argc - first, argv + first));
+	char *socket;
+	if (expand_socket(&o, &socket) < 0)
+		return EXIT_USAGE;
+	int status = run_anything(&o, argc - first, argv + first);
+	free(socket);
+	return cli_finish(status);
 }

@@ -23,6 +23,7 @@ struct router {
 	char name[PEER_NAME_MAX + 1];
 	char cuid[CUID_MAX_BYTES + 1];       /* the agent's, or another one after a collision (RFC 9132, 4.4.1) */
 	struct session *session;             /* NULL = not connected */
+	struct prefix calls_from;            /* of the session, or of the last one */
 	struct dialled *dialled;             /* a base server; NULL = it calls */
 	struct entry *entries, **entries_end;   /* the oldest first: an older mid must not be sent after a newer one */
 	unsigned active;                     /* mitigations in force: choose the mitigating set (RFC 9132, 4.5) */

@@ -56,6 +56,8 @@ static json_t *peer_line(const struct peer *p)
 		put_server(line, p->server);
 	else
 		put_prefixes(line, "domain", &p->domain);
+	if (p->session_address)
+		json_put(line, "session-address", json_true());
 	return line;
 }
 
@@ -101,6 +103,8 @@ static int remove_peer(struct agent *a, const char *name, struct reason *why)
 static int set_peer(struct agent *a, const json_t *object, const char *name, struct reason *why)
 {
 	struct peers *trial = peers_new();
+	if (trial)
+		peers_keyless(trial, a->keys != NULL);
 	struct peer *draft = trial ? peers_add(trial, object, why) : NULL;
 	struct peer *old = peers_by_name(a->peers, name);
 	struct router *r = old ? old->router : NULL;
@@ -124,6 +128,8 @@ static int set_peer(struct agent *a, const json_t *object, const char *name, str
 	if (p && r) {
 		callhome_hang_up(r, "its entry was changed");
 		dialled_stop(r);
+	} else if (r) {
+		callhome_place(r);
 	}
 	if (p && !r)
 		router_adopt(a, p);

@@ -20,9 +20,10 @@
 struct peers {
 	struct peer **v;
 	size_t places, cap, count;
+	bool keyless;                        /* keys may be kept elsewhere */
 	uint32_t *holes;                     /* places of removed peers, to be used again; as long as cap */
 	size_t n_holes;
-	struct slots by_name, by_psk, by_certificate, by_spki, by_prefix;
+	struct slots by_name, by_psk, by_certificate, by_spki, by_prefix, by_session;
 	uint32_t of_length[2][129];          /* how many prefixes of each length: IPv4, IPv6 */
 };
 
@@ -31,7 +32,7 @@ struct draft {
 	const char *name, *psk_identity, *certificate_name;
 	uint8_t psk_key[TLS_PSK_MAX], spki[32];
 	uint8_t psk_key_len;
-	bool has_spki, strict;
+	bool has_spki, strict, session_address;
 	struct peer_server *server;          /* owned, until the peer has it */
 	struct prefix_list domain;
 };
@@ -39,6 +40,11 @@ struct draft {
 struct peers *peers_new(void)
 {
 	return calloc(1, sizeof(struct peers));
+}
+
+void peers_keyless(struct peers *s, bool allowed)
+{
+	s->keyless = allowed;
 }
 
 static void peer_free(struct peer *p)
@@ -63,6 +69,7 @@ void peers_free(struct peers *s)
 	slots_free(&s->by_certificate);
 	slots_free(&s->by_spki);
 	slots_free(&s->by_prefix);
+	slots_free(&s->by_session);
 	free(s);
 }
 
@@ -111,6 +118,20 @@ static bool same_prefix(const void *arg, uint32_t item, const void *key)
 	return false;
 }
 
+/* Who calls from an address: at most two need to be known, since then it is neither's alone. */
+struct callers { const struct peers *set; unsigned n; uint32_t item; };
+
+static bool count_caller(const void *arg, uint32_t item, const void *key)
+{
+	/* slots_find hands its argument through as const; it is ours. */
+	struct callers *c = *(struct callers *const *)arg;
+	if (prefix_equal(c->set->v[item]->calls_from, key)) {
+		c->n++;
+		c->item = item;
+	}
+	return c->n > 1;
+}
+
 static uint32_t hash_text(const char *text)
 {
 	return slots_hash(text, strlen(text));
@@ -155,8 +176,43 @@ static struct peer *by_prefix(const struct peers *s, const struct prefix *p)
 	return found(s, slots_find(&s->by_prefix, slots_hash(p, sizeof *p), same_prefix, s, p));
 }
 
+/* NULL: nobody, or several. */
+static struct peer *only_caller(const struct peers *s, const struct prefix *source, bool *several)
+{
+	struct callers c = { .set = s }, *pointer = &c;
+	slots_find(&s->by_session, slots_hash(source, sizeof *source), count_caller, &pointer, source);
+	*several = c.n > 1;
+	return c.n == 1 ? s->v[c.item] : NULL;
+}
+
+bool peers_called(struct peers *s, struct peer *p, const struct prefix *from)
+{
+	if (p->calls_from)
+		slots_remove(&s->by_session, slots_hash(p->calls_from, sizeof *p->calls_from), p->number);
+	p->calls_from = NULL;
+	if (!from || !p->session_address)
+		return true;
+	if (!slots_add(&s->by_session, slots_hash(from, sizeof *from), p->number))
+		return false;
+	p->calls_from = from;
+	return true;
+}
+
+int peer_domain(const struct peer *p, struct prefix_list *out)
+{
+	*out = (struct prefix_list){ 0 };
+	for (size_t i = 0; i < p->domain.n; i++)
+		if (prefix_list_add(out, &p->domain.v[i]) < 0)
+			return -1;
+	return p->calls_from ? prefix_list_add(out, p->calls_from) : 0;
+}
+
 struct peer *peers_by_source(const struct peers *s, const struct prefix *source)
 {
+	bool several = false;
+	struct peer *caller = s->by_session.live && prefix_is_host(source) ? only_caller(s, source, &several) : NULL;
+	if (caller || several)
+		return caller;
 	const uint32_t *lengths = s->of_length[source->family == 6];
 	for (int len = source->len; len >= 0; len--) {
 		if (!lengths[len])
@@ -208,6 +264,8 @@ static int read_domain(const json_t *object, struct prefix_list *out, struct rea
 /* A base server is told by what it proves to us. Requests to it name it, since their targets are ours and their sources anybody's. */
 static int check_server(const struct draft *d, struct reason *why)
 {
+	if (d->session_address)
+		return reason_set(why, REASON_BAD_REQUEST, "session-address", "", "is for a peer that calls");
 	if (d->domain.n)
 		return reason_set(why, REASON_BAD_REQUEST, "domain", "RFC 9132, 4.4.1", "a base server has none: requests go to it by name");
 	if (d->certificate_name)
@@ -228,21 +286,21 @@ static int read_overlap(const json_t *object, struct draft *d, struct reason *wh
 	return 0;
 }
 
-static int draft_read(const json_t *object, struct draft *d, struct reason *why)
+static int draft_read(const json_t *object, bool keyless, struct draft *d, struct reason *why)
 {
 	size_t len = 0;
 	int spki;
 	if (json_get_string(object, "name", PEER_NAME_MAX, &d->name, why) < 0 || json_get_string(object, "psk-identity", NAME_MAX_BYTES, &d->psk_identity, why) < 0 ||
 	    json_get_string(object, "certificate-name", NAME_MAX_BYTES, &d->certificate_name, why) < 0 ||
 	    (spki = read_hex(object, "spki", d->spki, 32, 32, &len, why)) < 0 || read_hex(object, "psk-key", d->psk_key, 1, TLS_PSK_MAX, &len, why) < 0 ||
-	    read_domain(object, &d->domain, why) < 0 || peer_server_read(object, &d->server, why) < 0 || read_overlap(object, d, why) < 0)
+	    read_domain(object, &d->domain, why) < 0 || json_get_bool(object, "session-address", &d->session_address, why) < 0 || peer_server_read(object, &d->server, why) < 0 || read_overlap(object, d, why) < 0)
 		return -1;
 	d->has_spki = spki > 0;
 	if (json_object_get(object, "psk-key"))
 		d->psk_key_len = (uint8_t)len;
 	if (!d->name || !*d->name)
 		return reason_set(why, REASON_BAD_REQUEST, "name", "", "a peer needs a name");
-	if (!d->psk_identity != !d->psk_key_len)
+	if (!d->psk_identity != !d->psk_key_len && !(keyless && d->psk_identity && !d->server))
 		return reason_set(why, REASON_BAD_REQUEST, d->psk_identity ? "psk-key" : "psk-identity", "", "psk-identity and psk-key go together");
 	if (d->server)
 		return check_server(d, why);
@@ -305,6 +363,7 @@ static struct peer *draft_make(const struct draft *d)
 		p->spki = (const uint8_t *)pack(&room, d->spki, 32);
 	p->psk_key_len = d->psk_key_len;
 	p->overlap_strict = d->strict;
+	p->session_address = d->session_address;
 	return p;
 }
 
@@ -321,6 +380,8 @@ static void unindex(struct peers *s, const struct peer *p)
 		slots_remove(&s->by_spki, slots_hash(p->spki, 32), p->number);
 	for (size_t i = 0; i < p->domain.n; i++)
 		slots_remove(&s->by_prefix, slots_hash(&p->domain.v[i], sizeof(struct prefix)), p->number);
+	if (p->calls_from)
+		slots_remove(&s->by_session, slots_hash(p->calls_from, sizeof *p->calls_from), p->number);
 }
 
 static bool index_peer(struct peers *s, const struct peer *p)
@@ -382,7 +443,7 @@ struct peer *peers_add(struct peers *s, const json_t *object, struct reason *why
 {
 	struct draft d = { 0 };
 	struct peer *p = NULL;
-	if (draft_read(object, &d, why) == 0 && draft_unique(s, &d, why) == 0) {
+	if (draft_read(object, s->keyless, &d, why) == 0 && draft_unique(s, &d, why) == 0) {
 		p = draft_make(&d);
 		if (p) {
 			p->server = d.server;
@@ -464,6 +525,8 @@ json_t *peer_describe(const struct peer *p)
 		json_decref(domain);
 	else
 		json_put(o, "domain", domain);
+	if (p->session_address)
+		json_put(o, "session-address", json_true());
 	peer_server_describe(p->server, o);
 	if (p->overlap_strict != (p->server != NULL))
 		json_put_string(o, "overlap", p->overlap_strict ? "strict" : "sources");
@@ -480,7 +543,7 @@ bool peer_same(const struct peer *a, const struct peer *b)
 {
 	if (!same_text(a->name, b->name) || !same_text(a->psk_identity, b->psk_identity) || !same_text(a->certificate_name, b->certificate_name) ||
 	    a->psk_key_len != b->psk_key_len || (a->psk_key_len && memcmp(a->psk_key, b->psk_key, a->psk_key_len)) || !a->spki != !b->spki ||
-	    (a->spki && memcmp(a->spki, b->spki, 32)) || a->domain.n != b->domain.n || a->overlap_strict != b->overlap_strict || !peer_server_same(a->server, b->server))
+	    (a->spki && memcmp(a->spki, b->spki, 32)) || a->domain.n != b->domain.n || a->overlap_strict != b->overlap_strict || a->session_address != b->session_address || !peer_server_same(a->server, b->server))
 		return false;
 	for (size_t i = 0; i < a->domain.n; i++)
 		if (!prefix_equal(&a->domain.v[i], &b->domain.v[i]))

@@ -151,18 +151,31 @@ static int check_base(const struct mitigation *m, struct reason *why)
 	return validate_request(m, &rules, why);
 }
 
-static int check(struct agent *a, const struct mitigation *m, const struct peer *named, bool by_subscriber, struct reason *why)
+static int check_call_home(struct agent *a, const struct mitigation *m, const struct prefix_list *domain, struct reason *why)
 {
-	struct validate_rules rules = {
+	const struct validate_rules rules = {
 		.call_home = true,
 		.with_lifetime = true,
-		/* An inside IPv4 address behind DS-Lite is not the customer's alone: then the subscriber's address was looked up instead. */
-		.domain = named && !by_subscriber ? &named->domain : NULL,
+		.domain = domain,
 		.external = &a->config.external,
 	};
+	return validate_request(m, &rules, why);
+}
+
+static int check_named(struct agent *a, const struct mitigation *m, const struct peer *named, struct reason *why)
+{
+	struct prefix_list domain;
+	int result = peer_domain(named, &domain) < 0 ? reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory") : check_call_home(a, m, &domain, why);
+	prefix_list_free(&domain);
+	return result;
+}
+
+static int check(struct agent *a, const struct mitigation *m, const struct peer *named, bool by_subscriber, struct reason *why)
+{
 	if (named && named->server)
 		return check_base(m, why);
-	int result = validate_request(m, &rules, why);
+	/* An inside IPv4 address behind DS-Lite is not the customer's alone: then the subscriber's address was looked up instead. */
+	int result = named && !by_subscriber ? check_named(a, m, named, why) : check_call_home(a, m, NULL, why);
 	if (result == 0)
 		return check_shared(a, m, why);
 	bool outside = !strcmp(why->section, "RFC 9066, 5.3.2"), base = !named && !m->source_prefix.n;

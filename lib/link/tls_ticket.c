@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -67,25 +69,33 @@ void tls_ticket_use(struct tls_session *s)
 		gnutls_session_set_data(s->g, s->ticket->data.data, s->ticket->data.size);
 }
 
-/* As hexadecimal text, readable by its owner only. */
-static int store_key(const gnutls_datum_t *key, const char *path, struct reason *why)
+static bool write_key(int fd, const gnutls_datum_t *key)
 {
 	char text[2 * 64 + 2];
-	if (key->size > 64)
-		return reason_set(why, REASON_BAD_REQUEST, "ticket-key-file", "", "%s: unexpected key size", path);
 	hex_encode(key->data, key->size, text);
 	size_t len = 2 * (size_t)key->size;
 	text[len++] = '\n';
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	bool ok = fd >= 0 && write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
-	int error = errno;
+	bool ok = fchmod(fd, 0600) == 0 && write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
 	explicit_bzero(text, sizeof text);
-	if (fd >= 0)
+	return ok;
+}
+
+/* As hexadecimal text, readable by its owner only. Several listeners may share the file, and start at once: it appears complete, and the first one makes it.
+   1: it is there already. */
+static int store_key(const gnutls_datum_t *key, const char *path, struct reason *why)
+{
+	char draft[PATH_MAX];
+	if (key->size > 64 || snprintf(draft, sizeof draft, "%s.XXXXXX", path) >= (int)sizeof draft)
+		return reason_set(why, REASON_BAD_REQUEST, "ticket-key-file", "", "%s: unexpected key size, or too long a name", path);
+	int fd = mkostemp(draft, O_CLOEXEC);
+	bool ok = fd >= 0 && write_key(fd, key) && link(draft, path) == 0;
+	int error = errno;
+	if (fd >= 0) {
 		close(fd);
-	if (ok)
-		return 0;
-	if (fd >= 0)
-		unlink(path);
+		unlink(draft);
+	}
+	if (ok || error == EEXIST)
+		return !ok;
 	return reason_set(why, REASON_BAD_REQUEST, "ticket-key-file", "", "%s: %s", path, strerror(error));
 }
 
@@ -96,8 +106,9 @@ int tls_ticket_key_load(gnutls_datum_t *key, const char *path, struct reason *wh
 		return reason_set(why, REASON_BAD_REQUEST, "ticket-key-file", "", "%s", gnutls_strerror(ret));
 	if (!path)
 		return 0;
-	if (access(path, F_OK) < 0 && errno == ENOENT)
-		return store_key(key, path, why);
+	int stored = access(path, F_OK) < 0 && errno == ENOENT ? store_key(key, path, why) : 1;
+	if (stored <= 0)
+		return stored;
 	char text[256];
 	long n = conf_read_secret(path, text, sizeof text, why);
 	if (n >= 0 && hex_decode(text, (size_t)n, key->data, key->size) != (long)key->size)

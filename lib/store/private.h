@@ -8,6 +8,8 @@
 
 #include "store/store.h"
 
+struct store_row { sqlite3_stmt *stmt; };
+
 #define STORE_MAX_STATEMENTS 32      /* different statements of one program */
 #define STORE_WHY_MAX 200
 

@@ -12,8 +12,6 @@
 #include "base/log.h"
 #include "store/private.h"
 
-struct store_row { sqlite3_stmt *stmt; };
-
 struct store_value store_int(int64_t i)
 {
 	return (struct store_value){ .type = STORE_INT, .i = i };
@@ -289,6 +287,11 @@ int store_read(struct store *s, const char *sql, const struct store_value *value
 bool store_is_null(const struct store_row *r, int column)
 {
 	return sqlite3_column_type(r->stmt, column) == SQLITE_NULL;
+}
+
+bool store_is_text(const struct store_row *r, int column)
+{
+	return sqlite3_column_type(r->stmt, column) == SQLITE_TEXT;
 }
 
 int64_t store_column_int(const struct store_row *r, int column)

@@ -44,8 +44,16 @@ int store_read(struct store *s, const char *sql, const struct store_value *value
     struct reason *why);
 /* Columns of a row, from 0; good during the callback. */
 bool store_is_null(const struct store_row *r, int column);
+bool store_is_text(const struct store_row *r, int column);
 int64_t store_column_int(const struct store_row *r, int column);
 const char *store_column_text(const struct store_row *r, int column);                 /* "" for NULL */
 const void *store_column_blob(const struct store_row *r, int column, size_t *len);    /* NULL for NULL */
+
+/* Somebody else's file, for look-ups from the loop: read only, one statement with one parameter, and no waiting for a writer. NULL with *why. */
+struct store_reader;
+struct store_reader *store_reader_open(const char *path, const char *sql, struct reason *why);
+/* 1: found, and row called once; 0: none; -1: it cannot be read just now, *why says why. */
+int store_reader_find(struct store_reader *r, const char *key, void (*row)(void *arg, const struct store_row *row), void *arg, struct reason *why);
+void store_reader_close(struct store_reader *r);         /* NULL allowed */
 
 #endif

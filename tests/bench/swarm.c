@@ -32,7 +32,7 @@ struct one {
 struct swarm {
 	struct swarm_config config;
 	struct one *v;
-	unsigned *waiting, n_waiting, calls;
+	unsigned *waiting, n_waiting;
 	struct swarm_socket {
 		struct swarm *swarm;
 		int fd;
@@ -282,7 +282,6 @@ void swarm_call(struct swarm *s, unsigned i)
 	o->since = loop_now(s->config.loop);
 	s->waiting[s->n_waiting++] = i;
 	o->waiting = s->n_waiting;
-	s->calls++;
 	handshake(o);
 }
 
@@ -292,9 +291,9 @@ void swarm_forget(struct swarm *s, unsigned i)
 	s->v[i].ticket.data = NULL;
 }
 
-unsigned swarm_calls(const struct swarm *s)
+unsigned swarm_waiting(const struct swarm *s)
 {
-	return s->calls;
+	return s->n_waiting;
 }
 
 static void socket_open(struct swarm *s, struct swarm_socket *k)

@@ -23,7 +23,7 @@ struct swarm;
 struct swarm *swarm_new(const struct swarm_config *config);
 void swarm_call(struct swarm *s, unsigned i);        /* a handshake; by ticket when there is one from before. Its former channel is gone without a word */
 void swarm_forget(struct swarm *s, unsigned i);       /* its ticket: the next call is a full handshake */
-unsigned swarm_calls(const struct swarm *s);         /* handshakes begun */
+unsigned swarm_waiting(const struct swarm *s);       /* handshakes under way */
 void swarm_free(struct swarm *s);
 
 void swarm_key(unsigned i, uint8_t key[16]);

@@ -94,4 +94,57 @@ stop $agent
 lab_line 10 two.out '"event":"down".*clos'
 ok $? 'SIGTERM closes the sessions in good order'
 stop $two
+
+# A second configuration: several listeners, keys in a database, and routers known by the address they call from.
+ip addr add 100.64.8.1/32 dev lo
+ip addr add 100.64.8.2/32 dev lo
+cat >many.conf <<EOF
+listen { address = {"100.64.8.1", "100.64.8.2"} port = 4648 }
+peers-file = "many.jsonl"
+psk-database = "keys.db"
+state = "client-%i.state"
+ticket-key-file = "ticket.key"
+EOF
+cat >many.jsonl <<EOF
+{"name":"cpe-0001","psk-identity":"cpe-0001","session-address":true}
+{"name":"cpe-0002","certificate-name":"cpe-0002","domain":["100.64.8.0/24"]}
+EOF
+python3 - "$key" <<'EOF'
+import sqlite3, sys
+d = sqlite3.connect("keys.db")
+d.execute("PRAGMA journal_mode=WAL")
+d.execute("CREATE TABLE psk (identity TEXT PRIMARY KEY, key)")
+d.execute("INSERT INTO psk VALUES ('cpe-0001', ?)", (sys.argv[1],))
+d.commit()
+EOF
+$client -c many.conf -s %i.sock </dev/null >many.out 2>&1
+is $? 100 '%i without an instance is wrong usage'
+$client -c many.conf --instance ../east </dev/null >many.out 2>&1
+is $? 100 'and so is an instance that is no name'
+$client -c many.conf -i east -s %i.sock </dev/null >many.out 2>many.err &
+agent=$!
+lab_line 10 many.out '"event":"listening".*"instance":"east"'
+ok $? 'an instance says its name in its lines'
+[ -e client-east.state ] && [ -S east.sock ]
+ok $? 'and its files carry it'
+# home_at ADDRESS: the router calls home from there
+home_at() {
+	router_conf home "$key" "$1" udp
+	sed -i 's/port = 4647/port = 4648/' home.conf
+	router home
+	home=$pid
+	lab_line 10 many.out "\"event\":\"up\",\"peer\":\"cpe-0001\",\"transport\":\"udp\",\"address\":\"$1:"
+}
+home_at 100.64.8.1
+ok $? 'a router whose key stands in the database calls home'
+$client -s east.sock mitigate --source 100.64.8.1 --target 203.0.113.9 --ref here >one.out
+like "$(cat one.out)" '"peer":"cpe-0001".*"code":"2.01"' 'CH-15: the address that a router calls from is its own'
+$client -s east.sock mitigate --source 100.64.8.7 --target 203.0.113.9 --to cpe-0001 >one.out
+is $? 1 'CH-15: another one is not'
+stop $home
+home_at 100.64.8.2
+lab_line 10 many.out '"ref":"here".*"status":"refused","reason":"its source is not cpe-0001'
+ok $? 'CH-15: from another address it is not asked about the old one any more'
+stop $home
+stop $agent
 done_testing

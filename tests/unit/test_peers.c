@@ -11,8 +11,11 @@
 
 #include <cmocka.h>
 
+#include "../../dotsch-client/keys.h"
 #include "../../dotsch-client/peers.h"
 #include "../../dotsch-client/slots.h"
+#include "base/loop.h"
+#include "store/store.h"
 
 static struct peer *add(struct peers *s, const char *text, struct reason *why)
 {
@@ -109,6 +112,105 @@ static void servers(void **state)
 	peers_free(s);
 }
 
+/* Inside the provider's address translator, what a router calls from is its own; from where several call, nobody can be told apart. */
+static void ch_15_session_address(void **state)
+{
+	(void)state;
+	struct peers *s = peers_new();
+	struct peer *a = add(s, "{\"name\":\"a\",\"certificate-name\":\"a\",\"session-address\":true,\"domain\":[\"2001:db8:1::/48\"]}", NULL);
+	struct peer *b = add(s, "{\"name\":\"b\",\"certificate-name\":\"b\",\"session-address\":true}", NULL);
+	struct peer *c = add(s, "{\"name\":\"c\",\"certificate-name\":\"c\",\"domain\":[\"100.64.0.0/10\"]}", NULL);
+	const struct prefix x = prefix("100.64.8.21"), y = prefix("100.64.8.22"), wide = prefix("100.64.8.20/30"), inside = prefix("2001:db8:1::7");
+	struct prefix_list domain;
+	assert_ptr_equal(peers_by_source(s, &x), c);
+	assert_true(peers_called(s, a, &x));
+	assert_true(peers_called(s, c, &y));   /* its entry does not say so */
+	assert_ptr_equal(peers_by_source(s, &x), a);
+	assert_ptr_equal(peers_by_source(s, &inside), a);
+	assert_ptr_equal(peers_by_source(s, &y), c);
+	assert_ptr_equal(peers_by_source(s, &wide), c);
+	assert_int_equal(peer_domain(a, &domain), 0);
+	assert_int_equal(domain.n, 2);
+	assert_true(prefix_equal(&domain.v[1], &x));
+	prefix_list_free(&domain);
+	assert_true(peers_called(s, b, &x));
+	assert_null(peers_by_source(s, &x));
+	assert_true(peers_called(s, a, &y));
+	assert_ptr_equal(peers_by_source(s, &x), b);
+	assert_ptr_equal(peers_by_source(s, &y), a);
+	peers_remove(s, a);
+	assert_ptr_equal(peers_by_source(s, &y), c);
+	assert_true(peers_called(s, b, NULL));
+	assert_ptr_equal(peers_by_source(s, &x), c);
+	assert_int_equal(peer_domain(b, &domain), 0);
+	assert_int_equal(domain.n, 0);
+	peers_free(s);
+}
+
+static const char *const key_table[] = {
+	"CREATE TABLE psk (identity TEXT PRIMARY KEY, key);"
+	"INSERT INTO psk VALUES ('bytes', x'00ff10'), ('digits', '0A0b'), ('odd', '0a0'), ('empty', x''), ('null', NULL);",
+	NULL,
+};
+
+static void keys_of_a_database(void **state)
+{
+	(void)state;
+	static const struct { const char *identity; const char *key; size_t len; } cases[] = {
+		{ "bytes", "\x00\xff\x10", 3 }, { "digits", "\x0a\x0b", 2 }, { "odd", "", 0 }, { "empty", "", 0 }, { "null", "", 0 }, { "nobody", "", 0 }, { "' OR 1 --", "", 0 },
+	};
+	char path[] = "/tmp/test_keys.XXXXXX", wal[40];
+	struct reason why = { 0 };
+	uint8_t key[TLS_PSK_MAX];
+	size_t len;
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_null(keys_open(path, &why));   /* no such table */
+	assert_string_equal(why.field, "psk-database");
+	assert_null(keys_open("/nonexistent/keys", &why));
+	struct loop *l = loop_new();
+	struct store *store = store_open(l, path, key_table, &why);
+	assert_non_null(store);
+	struct keys *k = keys_open(path, &why);
+	assert_non_null(k);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_int_equal(keys_find(k, cases[i].identity, key, &len), cases[i].len ? 0 : -1);
+		assert_int_equal(len, cases[i].len);
+		assert_memory_equal(key, cases[i].key, len);
+	}
+	/* What is written meanwhile is what the next handshake finds. */
+	struct store_txn *t = store_begin(store);
+	store_add(t, "UPDATE psk SET key = x'77' WHERE identity = 'odd'", NULL, 0);
+	store_commit(t, NULL, NULL);
+	store_close(store);
+	assert_int_equal(keys_find(k, "odd", key, &len), 0);
+	assert_int_equal(key[0], 0x77);
+	keys_close(k);
+	loop_free(l);
+	unlink(path);
+	for (int i = 0; i < 2; i++) {
+		snprintf(wal, sizeof wal, "%s-%s", path, i ? "shm" : "wal");
+		unlink(wal);
+	}
+}
+
+static void keyless(void **state)
+{
+	(void)state;
+	static const char text[] = "{\"name\":\"a\",\"psk-identity\":\"a\"}";
+	struct reason why = { 0 };
+	struct peers *s = peers_new();
+	assert_null(add(s, text, &why));
+	assert_string_equal(why.field, "psk-key");
+	peers_keyless(s, true);
+	struct peer *p = add(s, text, &why);
+	assert_non_null(p);
+	assert_null(p->psk_key);
+	assert_ptr_equal(peers_by_psk(s, "a"), p);
+	peers_free(s);
+}
+
 static void refused(void **state)
 {
 	(void)state;
@@ -123,6 +225,7 @@ static void refused(void **state)
 		{ "{\"name\":\"a\",\"psk-identity\":\"x\",\"psk-key\":\"zz\"}", "psk-key" },
 		{ "{\"name\":\"a\",\"psk-identity\":\"x\",\"psk-key\":7}", "psk-key" },
 		{ "{\"name\":\"a\",\"spki\":\"0011\"}", "spki" },
+		{ "{\"name\":\"a\",\"certificate-name\":\"c\",\"session-address\":\"192.0.2.1\"}", "session-address" },
 		{ "{\"name\":\"a\",\"certificate-name\":\"c\",\"domain\":\"192.0.2.0/24\"}", "domain" },
 		{ "{\"name\":\"a\",\"certificate-name\":\"c\",\"domain\":[\"192.0.2.0/33\"]}", "domain" },
 		{ "{\"name\":\"a\",\"certificate-name\":\"c\",\"domain\":[7]}", "domain" },
@@ -264,7 +367,7 @@ static void crowded_slots(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(look_ups), { "CH-15 longest prefix match", longest_match, NULL, NULL, NULL }, cmocka_unit_test(servers), cmocka_unit_test(refused), cmocka_unit_test(load),
+		cmocka_unit_test(look_ups), { "CH-15 longest prefix match", longest_match, NULL, NULL, NULL }, cmocka_unit_test(ch_15_session_address), cmocka_unit_test(keys_of_a_database), cmocka_unit_test(keyless), cmocka_unit_test(servers), cmocka_unit_test(refused), cmocka_unit_test(load),
 		cmocka_unit_test(churn), cmocka_unit_test(description), cmocka_unit_test(crowded_slots),
 	};
 	return cmocka_run_group_tests_name("peers", tests, NULL, NULL);
