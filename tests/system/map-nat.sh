@@ -60,6 +60,17 @@ is "$(grep -c 198.51.100.5 "$lab/inside.jsonl")" 0 "CH-35: the external address 
 is "$(jq -r ".certainty, .nat.name, .ref" "$lab/inside.jsonl" | tr '\n' ' ')" "likely conntrack r1 " "certainty, instance and ref are told"
 is "$(jq "[$scope.\"ietf-dots-call-home:source-port-range\"[] | (.\"upper-port\" // .\"lower-port\") - .\"lower-port\" + 1] | add" "$lab/inside.jsonl")" 40 "forty external ports are forty inside ones"
 
+# The same out of conntrack's own text.
+if command -v conntrack >/dev/null; then
+	for form in '' '-o extended'; do
+		# shellcheck disable=SC2086
+		at provider conntrack -L $form 2>/dev/null | sh "${top_srcdir:-.}/contrib/nat-events/nat-events" conntrack >"$lab/tool.json"
+		# shellcheck disable=SC2086
+		request 198.51.100.5/32 $bad_ports | timeout 20 "$map" -q --nat "$lab/tool.json" >"$lab/tool.jsonl"
+		is "$(jq -c "[.certainty, $scope]" "$lab/tool.jsonl")" "$(jq -c "[.certainty, $scope]" "$lab/inside.jsonl")" "conntrack -L $form through nat-events: the same request"
+	done
+fi
+
 # The router.
 at router timeout 20 "$map" --conntrack <"$lab/inside.jsonl" >"$lab/hosts.jsonl"
 ok $? "CH-39: the router looks it up"
