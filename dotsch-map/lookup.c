@@ -73,13 +73,15 @@ static void print_row(const struct candidate *c)
 	snprintf(nat, sizeof nat, "%s%s%u", in->name != NONE32 ? table_string(c->table, in->name) : nat_kind_name(in->kind), "/", c->has_entry ? c->entry : 0);
 	if (!c->has_entry)
 		nat[strlen(nat) - 2] = '\0';
-	printf("%-24s %-13s %-24s %-10s %-20s %s\n", host, ports, subscriber, certainty_name(c->certainty), nat, c->ruled_out ? c->ruled_out : "");
+	printf("%-24s %-13s %-32s %-10s %s\n", host, ports, subscriber, certainty_name(c->certainty), nat);
+	if (c->ruled_out)
+		printf("  ruled out: %s\n", c->ruled_out);
 }
 
 static void print_answer(const char *asked, const struct answer *a)
 {
 	if (a->n) {
-		printf("%-24s %-13s %-24s %-10s %-20s %s\n", "INSIDE", "PORT", "SUBSCRIBER", "CERTAINTY", "NAT/ENTRY", "RULED OUT, BECAUSE");
+		printf("%-24s %-13s %-32s %-10s %s\n", "INSIDE", "PORT", "SUBSCRIBER", "CERTAINTY", "NAT/ENTRY");
 		for (size_t i = 0; i < a->n; i++)
 			print_row(&a->v[i]);
 	}

@@ -18,18 +18,17 @@ static bool same_name(const struct table *t, const struct nat_instance *a, const
 }
 
 /* A version with a date holds from then on, until the date of the next one of the same name; before the first, nobody knows. */
-static enum certainty versioned(const struct search *s, uint32_t instance)
+static void version_voice(const struct search *s, struct voice *v)
 {
 	const struct table *t = s->table;
-	const struct nat_instance *in = &t->instances[instance];
+	const struct nat_instance *in = &t->instances[v->instance];
 	if (in->since > s->q->attack)
-		return CERTAINTY_STALE;
+		v->certainty = CERTAINTY_STALE;
 	for (uint32_t i = 0; in->since && i < t->n_instances; i++) {
 		const struct nat_instance *next = &t->instances[i];
 		if (next->kind == NAT_SOFTWIRE && !next->disabled && next->since > in->since && next->since <= s->q->attack && same_name(t, in, next))
-			return CERTAINTY_STALE;
+			v->ruled_out = "a later version of its table or rule held at the time of the attack";
 	}
-	return CERTAINTY_LIKELY;
 }
 
 /* Does the NAT use one of these ports (RFC 8512, port-set-restrict)? */
@@ -135,7 +134,7 @@ static bool hear_rule(struct search *s, const struct nat_rule *r)
 	case RULE_NPTV6:
 		return hear_prefix(s, r);
 	case RULE_MAP:
-		v.certainty = versioned(s, r->instance);
+		version_voice(s, &v);
 		step = map_psid_len(r) ? 1u << (16 - r->offset - map_psid_len(r)) : 65536;
 		return hear_shared(s, r, map_owner, step, 0, true, v);
 	case RULE_DETERMINISTIC:
@@ -215,7 +214,8 @@ static void hear_bindings(struct search *s)
 		return;
 	for (struct binding_set set = { .t = t, .to = first_binding(t, ext->addr) }; next_set(&set, ext->addr);) {
 		const struct nat_binding *b = &t->bindings[set.from];
-		struct voice v = { .certainty = versioned(s, b->instance), .instance = b->instance, .rank = answer_rank(128, false, UINT16_MAX, false) };
+		struct voice v = { .certainty = CERTAINTY_LIKELY, .instance = b->instance, .rank = answer_rank(128, false, UINT16_MAX, false) };
+		version_voice(s, &v);
 		for (uint32_t most = most_alike(&set); set.nth < most; set.nth++)
 			if (!hear_shared(s, &set, binding_owner, b->psid_len ? 1u << (16 - b->offset - b->psid_len) : 65536, 0, true, v))
 				return;

@@ -1,6 +1,6 @@
 # Tests of map.
 MAP_TESTS = tests/unit/test_map tests/unit/test_map_oracle tests/unit/test_map_rules
-MAP_SYSTEM_TESTS = tests/system/map-events.sh tests/system/map-filter.sh tests/system/map-man.sh tests/system/map-nat.sh
+MAP_SYSTEM_TESTS = tests/system/map-errors.sh tests/system/map-events.sh tests/system/map-filter.sh tests/system/map-man.sh tests/system/map-nat.sh
 MAP_FUZZ = tests/fuzz/fuzz_nat tests/fuzz/fuzz_snapshot
 check_PROGRAMS += $(MAP_TESTS) $(MAP_FUZZ)
 TESTS += $(MAP_TESTS) $(MAP_FUZZ) $(MAP_SYSTEM_TESTS)

@@ -98,6 +98,7 @@ if command -v conntrack >/dev/null; then
 		at router conntrack -I -p udp -t 600 -u SEEN_REPLY -w "$1" -s "$2" -d 203.0.113.9 --orig-port-src "$3" --orig-port-dst 7777 \
 			--src-nat "100.64.8.21:$4" >/dev/null 2>"$lab/zoned.err" || sed 's/^/# /' "$lab/zoned.err"
 	}
+	# shellcheck disable=SC2086 # an option and its value
 	in_zones() { request 100.64.8.21/32 "$1" | jq -c "$scope.\"target-port-range\" = [{\"lower-port\": 7777}]" | at router timeout 20 "$map" --conntrack $2 | jq -c '[.certainty, (.hosts[] | .address, .zone)]'; }
 	zoned 7 192.168.1.66 5001 61001
 	zoned 8 192.168.1.10 5002 61001
