@@ -21,5 +21,5 @@ for script in "$work"/example.*; do
 	examples=$((examples + $(printf '%s\n' "$out" | jq -c 'select(.certainty == "likely" or .certainty == "exact") | .found[0]."source-prefix"' | grep -c .)))
 done
 is "$examples" "$asked" 'each question of the examples finds its host'
-ok "$([ "$asked" -ge 7 ]; echo $?)" 'there is an example of each source'
+ok "$([ "$asked" -ge 9 ]; echo $?)" 'there is an example of each source'
 done_testing
