@@ -33,7 +33,7 @@ struct nft *nft_open(const char *table, struct reason *why)
 	struct nft *n = calloc(1, sizeof *n);
 	int e = -NLE_NOMEM;
 	if (!n || !(n->sock = nl_socket_alloc()) || (e = nl_connect(n->sock, NETLINK_NETFILTER)) < 0) {
-		reason_set(why, 0, "", "", "cannot open a netfilter socket: %s", nl_geterror(e));
+		reason_set(why, 0, "", "", "cannot open a netfilter socket: %s (the kernel needs nfnetlink and nf_tables)", nl_geterror(e));
 		nft_close(n);
 		return NULL;
 	}

@@ -194,6 +194,9 @@ static int take_over(struct kernel *k, const char *table, struct reason *why)
 		k->run = 1;
 		return claim(k, false, why);
 	}
+	/* What netfilter's netlink says when nobody there knows nf_tables. */
+	if (e == -EINVAL || e == -EOPNOTSUPP)
+		reason_set(why, 0, "", "", "this kernel has no nf_tables: build or load the module nf_tables");
 	if (e < 0)
 		return e;
 	if (strcmp(info.marker, TABLE_MARKER))

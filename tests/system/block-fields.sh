@@ -64,6 +64,8 @@ expect pass 'udp 2001:db8:123::10 2001:db8:c000::9 1 53' 'IPv6, source above'
 expect pass 'udp 2001:db8:123::7 2001:db8:c000::8 1 53' 'IPv6, target below'
 expect drop 'ipv6-icmp 2001:db8:123::7 2001:db8:c000::9 128 0' 'ICMPv6 type'
 expect pass 'ipv6-icmp 2001:db8:123::7 2001:db8:c000::9 129 0' 'ICMPv6 type above'
+expect pass 'ipv6-icmp 2001:db8:123::7 2001:db8:c000::9 127 0' 'ICMPv6 type below'
+expect drop 'ipv6-icmp 2001:db8:123::7 2001:db8:c000::9 128 255' 'ICMPv6 type, any code'
 expect pass 'udp 198.51.100.7 203.0.113.9 1 53' 'the other family'
 withdraw 5
 
@@ -88,6 +90,8 @@ is "$(at router nft list table inet dotsch | grep -cE 'chain|set|map|counter')" 
 device='"hosts":[{"address":"198.51.100.7","mac":"02:00:00:00:00:66"},{"address":"2001:db8:123::7","mac":"02:00:00:00:00:66"}],"certainty":"exact"'
 request 9 "\"target-prefix\":[\"203.0.113.9/32\",\"2001:db8:c000::9/128\"],$from,\"target-protocol\":[17],\"ietf-dots-call-home:source-port-range\":[{\"lower-port\":5000}],$all" "$device"
 expect drop 'udp 198.51.100.7 203.0.113.9 6001 53' 'CH-39 a device that changes its source port'
+is "$(for port in $(seq 1024 97 65535); do echo "udp 198.51.100.7 203.0.113.9 $port $port"; done | packets | sort | uniq -c | tr -s ' ')" ' 666 drop' \
+	'CH-39 ever new source ports'
 expect pass 'udp 198.51.100.8 203.0.113.9 5000 53' 'CH-39 another device with that source port'
 expect drop 'udp 2001:db8:123::7 2001:db8:c000::9 1 53 mac=02:00:00:00:00:99' 'the IPv6 address'
 expect drop 'udp 2001:db8:123::abcd 2001:db8:c000::9 1 53' 'another IPv6 address of the same device'

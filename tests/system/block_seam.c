@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Beside the functions: in a program of its own (tests/system/block-seam is dotsch-block with this) the environment arms it, BLOCK_SEAM="KIND ERRNO NTH TIMES" with
-   KIND send, answer, lost or never; and each SIGUSR1 moves the clocks on by BLOCK_JUMP seconds. */
+   KIND send, answer, lost, ask or never; and each SIGUSR1 moves the clocks on by BLOCK_JUMP seconds. */
 #include "block_seam.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,8 @@ static int fail(void)
 int __wrap_nl_sendto(struct nl_sock *s, void *buf, size_t size)
 {
 	const struct nlmsghdr *h = buf;
-	if (!armed || h->nlmsg_type != NFNL_MSG_BATCH_BEGIN || countdown-- > 1)
+	bool batch = h->nlmsg_type == NFNL_MSG_BATCH_BEGIN, question = h->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES;
+	if (!armed || !(armed == SEAM_ASK ? question : batch) || countdown-- > 1)
 		return __real_nl_sendto(s, buf, size);
 	enum seam kind = armed;
 	countdown = 1;
@@ -84,7 +86,7 @@ int __wrap_nl_recv(struct nl_sock *s, struct sockaddr_nl *from, unsigned char **
 {
 	enum seam kind = pending;
 	pending = SEAM_NONE;
-	if (kind == SEAM_ANSWER)
+	if (kind == SEAM_ANSWER || kind == SEAM_ASK)
 		return answer(buf);
 	return kind ? fail() : __real_nl_recv(s, from, buf, creds);
 }
@@ -104,7 +106,7 @@ static void on_jump(int signal)
 
 __attribute__((constructor)) static void from_environment(void)
 {
-	static const char *const kinds[] = { "none", "send", "answer", "lost", "never" };
+	static const char *const kinds[] = { "none", "send", "answer", "lost", "ask", "never" };
 	const char *text = getenv("BLOCK_SEAM"), *seconds = getenv("BLOCK_JUMP");
 	char kind[16];
 	int error;

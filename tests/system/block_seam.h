@@ -10,6 +10,7 @@ enum seam {
 	SEAM_SEND,               /* sendmsg fails with the error; nothing has gone out */
 	SEAM_ANSWER,             /* the kernel answers with the error, at the beginning of the batch; nothing was applied */
 	SEAM_LOST,               /* applied, but the answer is lost: reading fails with the error */
+	SEAM_ASK,                /* a question is answered with the error, not a transaction */
 	SEAM_NEVER,              /* not applied, and reading fails with the error */
 };
 /* The nth transaction from now on (1 = the next) and, with `times`, the ones behind it. */
