@@ -106,7 +106,7 @@ static int find(struct command *c, struct reason *why)
 	if (c->n_found == 0)
 		return reason_set(why, REASON_BAD_REQUEST, "mid", "", "no such mitigation: %u", c->mid);
 	if (c->n_found > 1)
-		return reason_set(why, REASON_BAD_REQUEST, "peer", "", "%zu mitigations have the mid %u: name peer and cuid too", c->n_found, c->mid);
+		return reason_set(why, REASON_BAD_REQUEST, "peer", "", "%zu mitigations have the mid %u: name peer and cuid too, as PEER/CUID/MID", c->n_found, c->mid);
 	return 0;
 }
 

@@ -62,6 +62,21 @@ static struct client *client_new(struct ledger *t, const char *peer, const char 
 	return c;
 }
 
+/* A cuid that has nothing any more makes room for another. */
+static bool forget_empty(struct ledger *t, const char *peer)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		struct client *c = t->v[i];
+
+		if (c->n > 0 || c->refs > 0 || strcmp(c->peer, peer) != 0)
+			continue;
+		client_free(c);
+		t->v[i] = t->v[--t->n];
+		return true;
+	}
+	return false;
+}
+
 struct client *ledger_client(struct ledger *t, const char *peer, const char *cuid, bool create)
 {
 	struct client *c;
@@ -75,7 +90,7 @@ struct client *ledger_client(struct ledger *t, const char *peer, const char *cui
 			return c;
 		same++;
 	}
-	if (!create || same >= LEDGER_MAX_CLIENTS || !grow((void **)&t->v, t->n, &t->cap))
+	if (!create || (same >= LEDGER_MAX_CLIENTS && !forget_empty(t, peer)) || !grow((void **)&t->v, t->n, &t->cap))
 		return NULL;
 	c = client_new(t, peer, cuid);
 	if (c != NULL)

@@ -46,6 +46,7 @@ struct client {
 	char *peer, *cuid;
 	char *credential;            /* which of the peer's credentials has made this state; NULL = not known */
 	bool base, lost;             /* of the base channel; whose signal channel is lost */
+	unsigned refs;               /* of outcomes that are not settled yet */
 	struct record **v;           /* by mid */
 	size_t n, cap;
 };

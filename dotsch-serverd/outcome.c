@@ -15,8 +15,10 @@ void outcome_free(struct outcome *o)
 	reply_free(&o->reply);
 	json_decref(o->lines);
 	json_decref(o->audit);
-	for (size_t i = 0; i < o->n_effects; i++)
+	for (size_t i = 0; i < o->n_effects; i++) {
 		record_free(o->effects[i].removed);
+		o->effects[i].client->refs--;
+	}
 	free(o->effects);
 	outcome_init(o);
 }
@@ -65,6 +67,7 @@ static struct effect *next(struct outcome *o, enum effect_kind kind, const struc
 	memset(e, 0, sizeof(*e));
 	e->kind = kind;
 	e->client = r->client;
+	e->client->refs++;
 	e->mid = r->m.mid;
 	e->generation = r->generation;
 	return e;

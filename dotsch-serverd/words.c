@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "words.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,22 +32,28 @@ static int number(const char *text, uint32_t *out)
 	return 0;
 }
 
-/* "7" or "isp/7". */
+static void put_part(json_t *line, const char *name, const char *from, const char *to)
+{
+	char text[PEER_NAME_MAX + CUID_MAX_BYTES + 1];
+
+	snprintf(text, sizeof(text), "%.*s", (int)(to - from), from);
+	json_put_string(line, name, text);
+}
+
+/* "7", "isp/7", or "isp/CUID/7". */
 static int subject(json_t *line, const char *word, struct reason *why)
 {
-	const char *slash = strrchr(word, '/'), *mid = slash != NULL ? slash + 1 : word;
-	char peer[PEER_NAME_MAX + 1];
+	const char *last = strrchr(word, '/'), *mid = last != NULL ? last + 1 : word, *first = strchr(word, '/');
 	uint32_t v;
 
 	if (number(mid, &v) != 0)
-		return reason_set(why, 0, "mid", "", "\"%s\": must be a number, or PEER/NUMBER", word);
-	if (slash != NULL) {
-		if ((size_t)(slash - word) >= sizeof(peer))
-			return reason_set(why, 0, "peer", "", "the name is too long");
-		memcpy(peer, word, (size_t)(slash - word));
-		peer[slash - word] = '\0';
-		json_put_string(line, "peer", peer);
-	}
+		return reason_set(why, 0, "mid", "", "\"%s\": must be a number, PEER/NUMBER or PEER/CUID/NUMBER", word);
+	if (last != NULL && (size_t)(last - word) > PEER_NAME_MAX + CUID_MAX_BYTES)
+		return reason_set(why, 0, "peer", "", "the name is too long");
+	if (first != NULL)
+		put_part(line, "peer", word, first);
+	if (first != last)
+		put_part(line, "cuid", first + 1, last);
 	json_put_int(line, "mid", v);
 	return 0;
 }

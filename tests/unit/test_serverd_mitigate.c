@@ -579,6 +579,47 @@ static void cuids_of_one_provider_are_bounded(void **state)
 	}
 }
 
+/* A provider whose key, and so whose cuid, changes now and then is served for ever. */
+static void cuids_without_mitigations_make_room(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 3 * LEDGER_MAX_CLIENTS; i++) {
+		struct mitigation m = asking(TARGET, SOURCE, 60);
+		char path[100];
+
+		load(f, &m);
+		snprintf(path, sizeof(path), "mitigate/cuid=c%d/mid=7", i);
+		assert_int_equal(request(f, 0, METHOD_PUT, path), CODE_CREATED);
+		advance(f, 60);
+		advance(f, EPILOGUE_MS / 1000);
+	}
+	assert_true(f->core.ledger.n <= LEDGER_MAX_CLIENTS);
+}
+
+/* One that a commit still waits for is not forgotten. */
+static void cuid_of_an_unsettled_outcome_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome removal;
+
+	for (int i = 0; i < LEDGER_MAX_CLIENTS; i++) {
+		struct mitigation m = asking(TARGET, SOURCE, i == 0 ? 60 : 1800);
+		char path[100];
+
+		load(f, &m);
+		snprintf(path, sizeof(path), "mitigate/cuid=c%d/mid=7", i);
+		assert_int_equal(request(f, 0, METHOD_PUT, path), CODE_CREATED);
+	}
+	advance(f, 60);
+	advance(f, EPILOGUE_MS / 1000);
+	removal = f->last;
+	outcome_init(&f->last);
+	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 60)), CODE_UNAVAILABLE);
+	outcome_free(&removal);
+	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 60)), CODE_CREATED);
+}
+
 static void undo_takes_everything_back(void **state)
 {
 	struct fixture *f = *state;
@@ -608,7 +649,7 @@ int main(void)
 		TEST(put_names_the_unknown_required_key), TEST(lifetime_policy), TEST(lifetime_runs_out), TEST(get_one_and_all), TEST(get_content_filters),
 		TEST(observe_is_accepted_on_get_only), TEST(delete_terminates_after_the_period), TEST(delete_with_no_period_is_at_once),
 		TEST(delete_unknown_is_2_02), TEST(terminating_period_doubles_to_300), TEST(put_of_a_terminating_mid_takes_it_up_again), TEST(efficacy_update),
-		TEST(if_match_with_a_value_is_4_00), TEST(one_provider_never_sees_anothers), TEST(cuids_of_one_provider_are_bounded), TEST(undo_takes_everything_back),
+		TEST(if_match_with_a_value_is_4_00), TEST(one_provider_never_sees_anothers), TEST(cuids_of_one_provider_are_bounded), TEST(cuids_without_mitigations_make_room), TEST(cuid_of_an_unsettled_outcome_stays), TEST(undo_takes_everything_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
