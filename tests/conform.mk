@@ -17,6 +17,8 @@ tests_unit_test_conform_calls_SOURCES = tests/unit/test_conform_calls.c
 tests_unit_test_conform_calls_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_conform_calls_LDFLAGS = $(WRAP_CLOCK)
 tests_unit_test_conform_calls_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
+TESTS += tests/system/conform-foreign.sh
+EXTRA_DIST += tests/system/conform-foreign.sh
 # After all others: each row of the table has a test that passed.
 TESTS += tests/system/conformance.sh
 EXTRA_DIST += tests/system/conformance.sh tests/CONFORMANCE.md

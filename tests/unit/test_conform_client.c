@@ -311,6 +311,58 @@ static void notification_with_an_unknown_required_key_is_passed_over(void **stat
 	assert_non_null(lab_find(l, "status", "status", "attack-stopped"));
 }
 
+/* RFC 9132, 4.4.2.1: status 3 is no order; who asked for it may know better. */
+static void status_3_withdraws_only_when_that_is_configured(void **state)
+{
+	struct lab *l = *state;
+	l->agent.config.auto_withdraw = false;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", PORTS));
+	lab_run(l, 5000);
+	router_status(l, STATUS_STOPPED);
+	lab_run(l, 60000);
+	assert_non_null(lab_find(l, "status", "status", "attack-stopped"));
+	assert_int_equal(l->router.n_deletes, 0);
+	assert_int_equal(requests_count(l->agent.requests), 1);
+}
+
+/* RFC 9066, 5.3.1: refused later, by a notification: it is told with its cause, and is over. */
+static void ch_32_refusal_by_notification_ends_the_request(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, "{\"type\":\"mitigate\",\"ref\":\"kept\",\"keep\":true," SCOPE(TARGET "," SOURCE PORTS ",\"lifetime\":600") "}");
+	lab_run(l, 5000);
+	/* status 7; conflict-cause 4 */
+	l->router.raw = "a101a10281a2100711a11304";
+	router_status(l, STATUS_WITHDRAWN);
+	lab_run(l, 5000);
+	const json_t *told = lab_find(l, "status", "status", "attack-mitigation-withdrawn");
+	assert_non_null(told);
+	char *text = json_dumps(told, JSON_COMPACT);
+	assert_non_null(strstr(text, "request-rejected-legitimate-traffic"));
+	free(text);
+	unsigned puts = l->router.n_puts;
+	lab_run(l, 900000);
+	assert_int_equal(l->router.n_puts, puts);
+	assert_int_equal(requests_count(l->agent.requests), 0);
+}
+
+/* What a notification says of another mid is not of this one. */
+static void status_of_another_mid_is_passed_over(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", PORTS));
+	lab_run(l, 5000);
+	lab_forget(l);
+	l->router.raw = "a101a10281a205181e1003";    /* mid 30 */
+	router_status(l, STATUS_STOPPED);
+	lab_run(l, 5000);
+	assert_null(lab_find(l, "status", "status", "attack-stopped"));
+	assert_int_equal(l->router.n_deletes, 0);
+}
+
 /* A Call Home client serves heartbeats, and nothing else. */
 static void client_serves_heartbeats_only(void **state)
 {
@@ -344,6 +396,7 @@ int main(void)
 		T(config_without_max_age_is_good_for_60_s), T(config_that_is_out_of_range_leads_to_a_get),
 		T(granted_lifetime_counts), T(cuid_collisions_without_end_end), T(mid_restarts_past_three_quarters_once_nothing_is_active),
 		T(notification_with_an_unknown_required_key_is_passed_over), T(client_serves_heartbeats_only),
+		T(status_3_withdraws_only_when_that_is_configured), T(ch_32_refusal_by_notification_ends_the_request), T(status_of_another_mid_is_passed_over),
 	};
 	return cmocka_run_group_tests_name("conform_client", tests, NULL, NULL);
 }
