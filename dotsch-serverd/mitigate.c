@@ -292,7 +292,7 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 	if (!preset_is(r))
 		outcome_line(p->o, emit_mitigate(r, p->at.now));
 	audit_note(p->o, r, "requested", p->who->peer->name, r->note);
-	if (ov->n_replaced > 0)
+	if (ov->n_replaced + ov->n_displaced > 0)
 		drop_replaced(p, c, r);
 	tell_contenders(p, r);
 	answer_granted(p, code, r);
