@@ -210,7 +210,7 @@ static void hear_bindings(struct search *s)
 {
 	const struct table *t = s->table;
 	const struct prefix *ext = &s->q->ext;
-	if (ext->family != 4 || !prefix_is_host(ext))
+	if (!t->n_bindings || ext->family != 4 || !prefix_is_host(ext))
 		return;
 	for (struct binding_set set = { .t = t, .to = first_binding(t, ext->addr) }; next_set(&set, ext->addr);) {
 		const struct nat_binding *b = &t->bindings[set.from];
