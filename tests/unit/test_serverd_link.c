@@ -210,6 +210,31 @@ static void pipeline_with_a_dead_program_is_restarted(void **state)
 	peer_close(&p);
 }
 
+/* What was answered 2.01 a moment before SIGTERM has been handed on when the program ends, however slow the reader. */
+static void sigterm_drains(void **state)
+{
+	struct serverd_peer p;
+	char command[200], got[100], want[40], source[32];
+
+	(void)state;
+	peer_open(&p, true, false, AUTO);
+	snprintf(got, sizeof(got), "%s/got", p.dir);
+	snprintf(command, sizeof(command), "while read -r line; do echo \"$line\" >>%s; done", got);
+	peer_start(&p, command);
+	for (unsigned i = 1; i <= 40; i++) {
+		snprintf(source, sizeof(source), "10.20.0.%u/32", i);
+		assert_int_equal(peer_put(&p, i, "203.0.113.9/32", source, 600), CODE(2, 1));
+	}
+	assert_int_equal(WEXITSTATUS(peer_stop(&p, SIGTERM)), 0);
+	assert_true(p.orderly);
+	for (unsigned i = 1; i <= 40; i++) {
+		snprintf(want, sizeof(want), "\"mid\":%u,", i);
+		assert_true(holds(got, want));
+	}
+	unlink(got);
+	peer_close(&p);
+}
+
 static void owner_is_told_CH_33(void **state)
 {
 	struct serverd_peer p;
@@ -467,7 +492,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_way_over_dtls), cmocka_unit_test(whole_way_over_tls), cmocka_unit_test(observation_ends_with_the_mitigation),
-		cmocka_unit_test(killed_again_and_again), cmocka_unit_test(pipeline_is_restarted), cmocka_unit_test(pipeline_with_a_dead_program_is_restarted), cmocka_unit_test(owner_is_told_CH_33), cmocka_unit_test(owner_decides_over_the_socket_CH_29),
+		cmocka_unit_test(killed_again_and_again), cmocka_unit_test(pipeline_is_restarted), cmocka_unit_test(pipeline_with_a_dead_program_is_restarted), cmocka_unit_test(sigterm_drains), cmocka_unit_test(owner_is_told_CH_33), cmocka_unit_test(owner_decides_over_the_socket_CH_29),
 		cmocka_unit_test(get_of_many_comes_in_blocks), cmocka_unit_test(follows_a_redirection), cmocka_unit_test(full_disk_is_5_03),
 		cmocka_unit_test(hup_changes_the_scope_and_keeps_the_session), cmocka_unit_test(hup_with_a_bad_file_changes_nothing),
 		cmocka_unit_test(hup_removes_and_adds_providers), cmocka_unit_test(hup_with_other_credentials_is_for_the_next_session),
