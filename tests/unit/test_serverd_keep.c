@@ -69,6 +69,7 @@ static void keep(struct kept *k)
 static void restart(struct kept *k, int64_t seconds)
 {
 	store_close(k->store);
+	outcome_free(&k->f->last);
 	ledger_free(&k->f->core.ledger);
 	k->f->at.wall += seconds * 1000;
 	k->f->at.now = 5000;
