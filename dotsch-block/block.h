@@ -29,6 +29,8 @@ struct block {
 	const char *device[LINKS_MAX];           /* where ingress is */
 	size_t n_devices;
 	struct loop_timer tick, watch;
+	int64_t follow_since;        /* loop time, ms, and how many changes of addresses were followed since then */
+	unsigned followed;
 	bool syncing;                /* between `begin` and `end` */
 };
 

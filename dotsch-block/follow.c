@@ -7,6 +7,8 @@
 
 /* A device may have many IPv6 addresses, but a neighbour that claims every address it hears of is no device. */
 #define MOST_ADDRESSES 64
+/* Each is a transaction and a line in the log. Whoever makes more of them wants to keep us busy; the next packet of the neighbour tells again. */
+#define MOST_CHANGES_A_SECOND 64
 
 struct seen { struct block *b; const struct prefix *address; const uint8_t *mac; };
 
@@ -18,6 +20,16 @@ static bool has_mac(const struct plan *p, const uint8_t mac[6])
 	return false;
 }
 
+static bool may_follow(struct block *b)
+{
+	int64_t now = loop_now(b->loop);
+	if (now - b->follow_since >= 1000) {
+		b->follow_since = now;
+		b->followed = 0;
+	}
+	return b->followed < MOST_CHANGES_A_SECOND;
+}
+
 /* A device that has got another address stays blocked; an address that another device has got is free. */
 static void follow_one(void *arg, struct entry *e)
 {
@@ -27,16 +39,19 @@ static void follow_one(void *arg, struct entry *e)
 	if (!e->unit || !e->unit->plan.device || !e->unit->plan.n_mac)
 		return;
 	const struct plan *p = &e->unit->plan;
-	const struct prefix_list *l = &p->source[s->address->family == 6];
+	int f = s->address->family == 6;
+	const struct prefix_list *l = &p->source[f];
 	bool same = has_mac(p, s->mac);
 	size_t before = l->n;
 	/* A family that no host had an address of is none the request was about. */
-	if (same && (!l->n || l->n >= MOST_ADDRESSES || prefix_link_local(s->address)))
+	if ((same && (!rules_have_sources(p, f) || l->n >= MOST_ADDRESSES || prefix_link_local(s->address))) || !may_follow(s->b))
 		return;
 	if (kernel_source(s->b->kernel, e->unit, s->address, same, &why) < 0)
 		log_warning("following the device of mitigation %u: %s", e->mid, why.text);
-	else if (l->n != before)
-		log_info("mitigation %u of %s: %s is %s the device that is blocked", e->mid, e->peer, addr_format(s->address, text), same ? "an address of" : "no more at");
+	if (l->n == before)
+		return;
+	s->b->followed++;
+	log_info("mitigation %u of %s: %s is %s the device that is blocked", e->mid, e->peer, addr_format(s->address, text), same ? "an address of" : "no more at");
 }
 
 void follow_neighbour(void *arg, const struct prefix *address, const uint8_t mac[6])

@@ -222,13 +222,11 @@ static struct entry *entry_of(struct block *b, const struct envelope *e, struct 
 	const struct mitigation *m = &e->body.scope[0];
 	bool has_mid = e->has_mid || m->has_mid;
 	uint32_t mid = e->has_mid ? e->mid : m->mid;
-	uint8_t key[16];
 	if (!has_mid && !e->ref) {
 		reason_set(why, REASON_BAD_REQUEST, "mid", "dotsch-lines(5)", "is missing, and there is no ref either: nothing could name this mitigation later");
 		return NULL;
 	}
-	table_key(e->peer, e->cuid, has_mid, mid, e->ref, key);
-	struct entry *entry = table_find(&b->table, key);
+	struct entry *entry = table_find(&b->table, e->peer, e->cuid, has_mid, mid, e->ref);
 	if (entry)
 		return entry;
 	if (b->table.n >= MOST_MITIGATIONS) {
@@ -323,7 +321,7 @@ void block_withdraw(struct block *b, struct envelope *e)
 	if (e->has_mid) {
 		uint8_t key[16];
 		table_key(e->peer, e->cuid, true, e->mid, NULL, key);
-		entry = table_find(&b->table, key);
+		entry = table_find(&b->table, e->peer, e->cuid, true, e->mid, NULL);
 		for (size_t i = 0; !entry && i < kernel_leftovers(b->kernel); i++)
 			if (!memcmp(kernel_leftover(b->kernel, i)->mark.key, key, 16))
 				kernel_close_leftover(b->kernel, kernel_leftover(b->kernel, i), NULL);

@@ -52,7 +52,7 @@ static void carry_counters(struct block *b)
 {
 	for (size_t i = 0; i < kernel_leftovers(b->kernel); i++) {
 		const struct leftover *old = kernel_leftover(b->kernel, i);
-		struct entry *e = table_find(&b->table, old->mark.key);
+		struct entry *e = table_find_key(&b->table, old->mark.key);
 		if (e) {
 			e->before_packets += old->packets;
 			e->before_bytes += old->bytes;

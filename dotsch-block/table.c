@@ -49,7 +49,24 @@ static size_t bucket_of(const struct table *t, const uint8_t key[16])
 	return (h ^ h >> 32) & (t->buckets - 1);
 }
 
-struct entry *table_find(const struct table *t, const uint8_t key[16])
+static bool same_text(const char *a, const char *b)
+{
+	return !strcmp(a ? a : "", b ? b : "");
+}
+
+struct entry *table_find(const struct table *t, const char *peer, const char *cuid, bool has_mid, uint32_t mid, const char *ref)
+{
+	uint8_t key[16];
+	table_key(peer, cuid, has_mid, mid, ref, key);
+	/* The names too: a digest can be made to fit another's. */
+	for (struct entry *e = t->bucket[bucket_of(t, key)]; e; e = e->next)
+		if (!memcmp(e->key, key, 16) && e->has_mid == has_mid && same_text(e->peer, peer) && same_text(e->cuid, cuid) &&
+		    (has_mid ? e->mid == mid : same_text(e->ref, ref)))
+			return e;
+	return NULL;
+}
+
+struct entry *table_find_key(const struct table *t, const uint8_t key[16])
 {
 	for (struct entry *e = t->bucket[bucket_of(t, key)]; e; e = e->next)
 		if (!memcmp(e->key, key, 16))

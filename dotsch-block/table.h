@@ -46,7 +46,8 @@ bool table_init(struct table *t);
 void table_free(struct table *t);            /* entries must be gone */
 /* The digest of a key: mid by number, or by ref when there is none. */
 void table_key(const char *peer, const char *cuid, bool has_mid, uint32_t mid, const char *ref, uint8_t out[16]);
-struct entry *table_find(const struct table *t, const uint8_t key[16]);
+struct entry *table_find(const struct table *t, const char *peer, const char *cuid, bool has_mid, uint32_t mid, const char *ref);
+struct entry *table_find_key(const struct table *t, const uint8_t key[16]);
 struct entry *table_find_ref(const struct table *t, const char *ref);
 /* A new, empty entry; NULL out of memory. Strings are copied. */
 struct entry *table_add(struct table *t, const char *peer, const char *cuid, bool has_mid, uint32_t mid, const char *ref);

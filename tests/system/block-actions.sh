@@ -193,5 +193,22 @@ at router ip neighbor replace 198.51.100.7 lladdr 02:00:00:00:00:99 dev lan0 nud
 wait_for 5 follows 198.51.100.7 pass
 ok $? 'its old address is another device now'
 expect drop 'udp 198.51.100.20 203.0.113.9 1 1' 'the device stays blocked'
+at router ip neighbor replace 198.51.100.20 lladdr 02:00:00:00:00:99 dev lan0 nud reachable
+wait_for 5 follows 198.51.100.20 pass
+ok $? 'its last address is another device now'
+at router ip neighbor add 198.51.100.21 lladdr 02:00:00:00:00:66 dev lan0 nud reachable
+wait_for 5 follows 198.51.100.21 drop
+ok $? 'and it is found again at its next one'
+# A neighbour that changes hands a thousand times does not keep the program from its work.
+followed() { grep -c 'the device that is blocked' $LAB/log; }
+before=$(followed) began=$(date +%s)
+for _ in $(seq 500); do
+	for mac in 99 66; do echo "neighbor replace 198.51.100.21 lladdr 02:00:00:00:00:$mac dev lan0 nud reachable"; done
+done | at router ip -batch -
+request 5 "\"target-prefix\":[\"203.0.113.55/32\"],$from,$life"
+ok $? 'a request in the middle of it is answered'
+n=$(($(followed) - before)) most=$((64 * ($(date +%s) - began + 2)))
+[ "$n" -ge 1 ] && [ "$n" -le "$most" ]
+ok $? "at most 64 changes a second are followed ($n of 1000)"
 block_stop
 done_testing
