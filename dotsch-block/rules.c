@@ -286,10 +286,10 @@ void rules_add(struct nft *n, uint32_t id, const struct plan *p, const struct ma
 }
 
 /* How many elements the kernel counts in a set of so many intervals: one each, but that an open end has no element of its own. */
-static uint32_t counted_prefixes(const struct prefix_list *l)
+static uint32_t counted_prefixes(const struct prefix_list *l, bool single)
 {
 	uint8_t next[16];
-	return prefixes_all_hosts(l) || prefix_behind(&l->v[l->n - 1], next) ? (uint32_t)l->n : (uint32_t)(2 * l->n - 1) / 2;
+	return single || prefix_behind(&l->v[l->n - 1], next) ? (uint32_t)l->n : (uint32_t)(2 * l->n - 1) / 2;
 }
 
 static uint32_t counted_ranges(const struct range_list *l, uint16_t last)
@@ -308,12 +308,12 @@ void rules_sets(uint32_t id, const struct plan *p, rules_fn *fn, void *arg)
 	for (int f = 0; f < 2; f++) {
 		struct prefix_list l = { 0 };
 		if (rules_have_gate(p, f))
-			one_set(id, gate_suffix[f], counted_prefixes(&p->target[f]), fn, arg);
+			one_set(id, gate_suffix[f], counted_prefixes(&p->target[f], prefixes_all_hosts(&p->target[f])), fn, arg);
 		if (rules_have_sources(p, f))
-			one_set(id, source_suffix[f], p->source[f].n ? counted_prefixes(&p->source[f]) : 0, fn, arg);
+			one_set(id, source_suffix[f], counted_prefixes(&p->source[f], p->single[f]), fn, arg);
 		if (p->action.verb == VERB_QUARANTINE && sets_of_family(&p->allowed, f, &l)) {
 			prefixes_merge(&l);
-			one_set(id, allowed_suffix[f], counted_prefixes(&l), fn, arg);
+			one_set(id, allowed_suffix[f], counted_prefixes(&l, prefixes_all_hosts(&l)), fn, arg);
 		}
 		prefix_list_free(&l);
 	}
