@@ -12,6 +12,7 @@
 #include "merge.h"
 #include "mitigations.h"
 #include "notice.h"
+#include "origin.h"
 #include "peer_command.h"
 #include "send.h"
 
@@ -279,9 +280,10 @@ void command_line(struct agent *a, struct console *c, char *text, size_t len)
 {
 	struct envelope line;
 	struct reason why = { 0 };
+	char ref[REF_MAX_BYTES + 1];
 	if (line_blank(text, len))
 		return;
-	if (envelope_parse(text, len, &line, &why) < 0 || dispatch(a, c, &line, &why) < 0)
+	if (envelope_parse(text, len, &line, &why) < 0 || origin_take(a, &line, ref, &why) < 0 || dispatch(a, c, &line, &why) < 0)
 		console_error(c, envelope_error(&why, &line));
 	envelope_free(&line);
 }

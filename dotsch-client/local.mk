@@ -29,6 +29,7 @@ noinst_LIBRARIES += %D%/libclient.a
 	%D%/slots.c %D%/slots.h \
 	%D%/state.c %D%/state.h \
 	%D%/pipe.c %D%/pipe.h \
+	%D%/origin.c %D%/origin.h \
 	%D%/tell.c %D%/tell.h \
 	%D%/terminal.c %D%/terminal.h \
 	%D%/text.c %D%/text.h \

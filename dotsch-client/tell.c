@@ -10,13 +10,18 @@
 #include "dots/cbor.h"
 #include "dots/envelope.h"
 #include "dots/json.h"
+#include "origin.h"
 
 #define REFUSED_PER_SECOND 20
 
 static json_t *line_about(const char *type, const char *ref, unsigned part, unsigned parts, const char *peer, const char *cuid, int64_t mid)
 {
 	json_t *line = envelope_new(type);
-	json_put_string(line, "ref", ref && *ref ? ref : NULL);
+	json_t *origin = origin_of(ref);
+	if (origin)
+		json_put(line, "origin", origin);
+	else
+		json_put_string(line, "ref", ref && *ref ? ref : NULL);
 	if (parts)
 		json_put(line, "part", json_pack("[i,i]", (int)part, (int)parts));
 	json_put_string(line, "peer", peer);

@@ -13,12 +13,29 @@
 #define NOTE_MAX 199
 #define LABEL_MAX 64
 
+/* What another agent was passed, it tells about under a name of its own; the origin is ours. */
+static bool passed_on(const struct envelope *e)
+{
+	return json_is_object(json_object_get(e->json, "origin"));
+}
+
+static struct record *origin(struct core *core, const struct envelope *e)
+{
+	const json_t *o = json_object_get(e->json, "origin"), *mid = json_object_get(o, "mid");
+	const char *peer = json_string_value(json_object_get(o, "peer")), *cuid = json_string_value(json_object_get(o, "cuid"));
+	json_int_t m = json_integer_value(mid);
+
+	return peer != NULL && cuid != NULL && json_is_integer(mid) && m >= 0 && m <= UINT32_MAX ? ledger_find(&core->ledger, peer, cuid, (uint32_t)m) : NULL;
+}
+
 /* The mitigation a line is about: peer, cuid and mid have to be there. NULL with *why when they are not; NULL with why->text empty when it is not (or no longer) known. */
 static struct record *subject(struct core *core, const struct envelope *e, struct reason *why)
 {
 	const char *missing = e->peer == NULL ? "peer" : e->cuid == NULL ? "cuid" : !e->has_mid ? "mid" : NULL;
 
 	why->text[0] = '\0';
+	if (passed_on(e))
+		return origin(core, e);
 	if (missing != NULL) {
 		reason_set(why, REASON_BAD_REQUEST, missing, "", "missing: a %s line names peer, cuid and mid", e->type_name);
 		return NULL;
@@ -118,8 +135,7 @@ static int status(struct core *core, const struct envelope *e, struct moment at,
 	if (s >= STATUS_IN_PROGRESS && s <= STATUS_EXCEEDED) {
 		take_report(r, s, reason, o);
 		preset_stopped(core, r, at, o);
-	}
-	else if (label != NULL && s == STATUS_NONE)
+	} else if (label != NULL && s == STATUS_NONE && !passed_on(e))   /* an agent in between has words of its own: waiting, expired */
 		return reason_set(why, REASON_BAD_REQUEST, "status", "RFC 9132, 4.4.2", "\"%s\" is no status", label);
 	return 0;
 }

@@ -49,6 +49,6 @@ tests_unit_test_serverd_base_SOURCES = tests/unit/test_serverd_base.c
 tests_unit_test_serverd_base_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_serverd_base_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
 # The link of dotsch-serverd, with real peers.
-SERVERD_LINK_SYSTEM = tests/system/serverd-providers.sh
+SERVERD_LINK_SYSTEM = tests/system/serverd-providers.sh tests/system/serverd-both.sh
 EXTRA_DIST += $(SERVERD_LINK_SYSTEM)
 TESTS += $(SERVERD_LINK_SYSTEM)

@@ -15,7 +15,7 @@ umask 077
 chain_certificates && chain_certificate ch2.isp.example 'dns_name = "ch2.isp.example"' tls_www_server signing_key || bail_out 'certtool'
 echo 00112233445566778899aabbccddee01 >one.key
 echo 00112233445566778899aabbccddee02 >two.key
-CUID=same-cuid-on-both-sides
+CUID=same-cuid-on-both-sides one_pid='' two_pid=''
 
 # agent NAME ADDRESS PEER: a provider's agent on 100.64.0.x, whose one peer is the JSON; its socket is NAME.sock.
 agent() {

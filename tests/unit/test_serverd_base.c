@@ -269,6 +269,22 @@ static void the_loss_of_the_channel_fires_it(void **state)
 	assert_line(f, 0, "{\"type\":\"withdraw\"," WHO "1,\"cause\":\"client\"}");
 }
 
+/* What comes back from an agent that has passed a request on (RFC 9066, Figure 5). */
+static void a_status_is_known_by_its_origin(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 7, asking("203.0.113.9/32", NULL, 1800));
+	assert_string_equal(feed(f, "{\"type\":\"status\",\"peer\":\"cpe-0001\",\"cuid\":\"x\",\"mid\":40,\"origin\":{" WHO "7},\"status\":\"waiting\"}"), "");
+	assert_int_equal(status_of(f, 7), STATUS_IN_PROGRESS);
+	assert_string_equal(feed(f, "{\"type\":\"status\",\"peer\":\"cpe-0001\",\"cuid\":\"x\",\"mid\":40,\"origin\":{" WHO "7},\"status\":\"attack-successfully-mitigated\","
+	    "\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{\"pkts-dropped\":\"12\"}]}}"), "");
+	assert_int_equal(status_of(f, 7), STATUS_MITIGATED);
+	assert_string_equal(feed(f, "{\"type\":\"status\",\"origin\":{" WHO "8},\"status\":\"attack-stopped\"}"), "");
+	assert_string_equal(feed(f, "{\"type\":\"status\",\"origin\":{\"peer\":7,\"mid\":-1},\"status\":\"attack-stopped\"}"), "");
+	assert_int_equal(status_of(f, 7), STATUS_MITIGATED);
+}
+
 static void deleting_an_armed_one_disarms_it(void **state)
 {
 	struct fixture *f = *state;
@@ -401,7 +417,7 @@ int main(void)
 		TEST(ch_28_sources_are_optional_hints), TEST(a_request_needs_one_target_of_any_kind), TEST(targets_lie_in_the_clients_own_domain),
 		TEST(overlap_is_one_of_targets), TEST(targets_of_a_client_are_not_guarded), TEST(a_full_server_names_the_next),
 		TEST(a_server_that_is_given_up_sends_everybody_on), TEST(a_client_does_not_redirect_us), TEST(a_prepared_request_is_armed),
-		TEST(ch_24_call_home_takes_no_prepared_request), TEST(the_loss_of_the_channel_fires_it), TEST(deleting_an_armed_one_disarms_it),
+		TEST(ch_24_call_home_takes_no_prepared_request), TEST(the_loss_of_the_channel_fires_it), TEST(deleting_an_armed_one_disarms_it), TEST(a_status_is_known_by_its_origin),
 		TEST(an_immediate_request_takes_the_place_of_a_fired_one), TEST(an_active_request_stands_beside_an_armed_one),
 		TEST(a_fired_one_whose_attack_has_stopped_is_armed_again), TEST(the_owner_is_asked_before_the_loss),
 	};
