@@ -9,6 +9,7 @@ tests_unit_test_transport_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_transport_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_listen_SOURCES = tests/unit/test_listen.c tests/unit/transport.c tests/unit/transport.h
 tests_unit_test_listen_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_listen_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4,--wrap=sendmsg,--wrap=recvmmsg
 tests_unit_test_listen_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_penalty_SOURCES = tests/unit/test_penalty.c
 tests_unit_test_penalty_CFLAGS = $(UNIT_CFLAGS)

@@ -64,7 +64,7 @@ static int sort_records(int fd)
 		BPF_STMT(BPF_RET | BPF_K, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
-	const struct sock_fprog program = { sizeof code / sizeof *code, code };
+	static const struct sock_fprog program = { sizeof code / sizeof *code, code };
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
 }
 

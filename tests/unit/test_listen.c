@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The listener under attack itself (CH-45): addresses that keep failing, rates, and what stays open all the while. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -245,12 +247,130 @@ static void ch_45_rate(void **state)
 	rig_done(&r);
 }
 
+/* The kernel's refusals, provoked. */
+static int accept_error, accept_refusals, accepted_fd, send_error, receive_error;
+
+int __real_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	if (accept_error) {
+		accept_refusals++;
+		errno = accept_error;
+		return -1;
+	}
+	int got = __real_accept4(fd, addr, len, flags);
+	accepted_fd = got >= 0 ? got : accepted_fd;
+	return got;
+}
+
+ssize_t __real_sendmsg(int fd, const struct msghdr *m, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	if (!send_error)
+		return __real_sendmsg(fd, m, flags);
+	errno = send_error;
+	return -1;
+}
+
+int __real_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *t);
+int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *t);
+int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *t)
+{
+	if (!receive_error)
+		return __real_recvmmsg(fd, m, n, flags, t);
+	errno = receive_error;
+	return -1;
+}
+
+/* No descriptors or memory for another connection: those that are up go on, nothing spins, and who waits is let in later. */
+static void ch_45_accept_refused(void **state)
+{
+	(void)state;
+	static const int errors[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM };
+	begin(false);
+	rig_dial(&r, "127.0.0.1", false, true);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		accept_error = errors[i];
+		accept_refusals = 0;
+		int fd = knock();
+		while (!accept_refusals)
+			loop_step(r.loop, 100);
+		assert_true(rig_exchange(&r));
+		rig_run(&r, 100);
+		assert_in_range(accept_refusals, 1, 2);
+		accept_error = 0;
+		while (!rig_half_open(&r))
+			loop_step(r.loop, 1000);
+		close(fd);
+		while (rig_half_open(&r))
+			loop_step(r.loop, 1000);
+	}
+	rig_done(&r);
+}
+
+/* A full queue of the interface loses a datagram, not a session; nor does a moment without memory. */
+static void ch_45_no_buffers(void **state)
+{
+	(void)state;
+	static const int errors[] = { ENOBUFS, ENOMEM, EAGAIN };
+	static const uint8_t note[] = { 0x50, 0x01, 0x12, 0x34, 0xff, 'h', 'i' };
+	begin(true);
+	rig_dial(&r, "127.0.0.1", true, false);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		send_error = errors[i];
+		assert_false(channel_send(r.provider.channel, note, sizeof note));
+		send_error = 0;
+		assert_true(rig_exchange(&r));
+		receive_error = errors[i];
+		unsigned messages = r.provider.messages;
+		assert_true(channel_send(r.router.channel, note, sizeof note));
+		loop_step(r.loop, 100);
+		assert_int_equal(r.provider.messages, messages);
+		receive_error = 0;
+		assert_true(rig_until(&r, &r.provider.messages, messages + 1));
+	}
+	/* A hello that cannot be answered is sent again. */
+	send_error = ENOBUFS;
+	struct dial *first = r.dial;
+	rig_dial(&r, "127.0.0.1", true, false);
+	rig_run(&r, 50);
+	send_error = 0;
+	assert_true(rig_until(&r, &r.provider.ups, 2));
+	dial_free(first);
+	rig_done(&r);
+}
+
+/* A connection whose other end has vanished is noticed by the kernel, though we have nothing to send. */
+static void half_dead_tcp(void **state)
+{
+	(void)state;
+	int value = 0;
+	socklen_t len = sizeof value;
+	begin(false);
+	rig_dial(&r, "127.0.0.1", false, true);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_int_equal(getsockopt(accepted_fd, SOL_SOCKET, SO_KEEPALIVE, &value, &len), 0);
+	assert_int_equal(value, 1);
+	assert_int_equal(getsockopt(accepted_fd, IPPROTO_TCP, TCP_KEEPIDLE, &value, &len), 0);
+	assert_in_range(value, 1, 120);
+	assert_int_equal(getsockopt(accepted_fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &len), 0);
+	assert_in_range(value, 450000, 900000);
+	rig_done(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ch_45_shut_out_dtls), cmocka_unit_test(ch_45_shut_out_tls), cmocka_unit_test(ch_45_a_ticket_is_taken_dtls),
 		cmocka_unit_test(ch_45_a_ticket_is_taken_tls), cmocka_unit_test(ch_45_a_bad_ticket_is_not), cmocka_unit_test(ch_45_a_live_session_vouches),
 		cmocka_unit_test(ch_45_rate), cmocka_unit_test(ch_45_hellos_crowd_nobody_out), cmocka_unit_test(second_listener),
+		cmocka_unit_test(ch_45_accept_refused), cmocka_unit_test(ch_45_no_buffers), cmocka_unit_test(half_dead_tcp),
 	};
 	return cmocka_run_group_tests_name("listen", tests, NULL, NULL);
 }

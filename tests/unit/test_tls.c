@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "certs.h"
@@ -525,6 +526,41 @@ static void test_policy(void **state)
 }
 
 /* Resumption survives our restart: the key is kept, and kept secret. */
+/* Several listeners share the key, and start at once: one makes it, and nobody reads half of it. */
+static void test_ticket_key_shared(void **state)
+{
+	(void)state;
+	const char *path = certs_path("shared", "key");
+	struct tls_config c = { .server = true, .psk_lookup = rig_psk, .arg = &r, .ticket_key_file = path };
+	pid_t pids[8];
+	for (size_t i = 0; i < 8; i++)
+		if (!(pids[i] = fork()))
+			_exit(!tls_bundle_new(&c, NULL));
+	for (size_t i = 0; i < 8; i++) {
+		int status;
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	rig_init(&r);
+	r.server = tls_bundle_new(&c, NULL);
+	rig_listen(&r, "127.0.0.1", true, false);
+	rig_dial(&r, "127.0.0.1", true, false);
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	channel_close(r.provider.channel, true);
+	r.provider.channel = NULL;
+	assert_true(rig_until(&r, &r.router.downs, 1));
+	/* Another instance takes the ticket. */
+	struct tls_bundle *other = tls_bundle_new(&c, NULL);
+	listen_set_bundle(r.listen, other);
+	tls_bundle_unref(other);
+	dial_again(r.dial);
+	assert_true(rig_until(&r, &r.provider.ups, 2));
+	assert_true(r.provider.resumed);
+	rig_done(&r);
+	unlink(path);
+}
+
 static void test_ticket_key_file(void **state)
 {
 	(void)state;
@@ -581,6 +617,7 @@ int main(void)
 		cmocka_unit_test(test_bundle_refuses),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_ticket_key_file),
+		cmocka_unit_test(test_ticket_key_shared),
 	};
 	return cmocka_run_group_tests_name("tls", tests, set_up, tear_down);
 }

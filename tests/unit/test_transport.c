@@ -328,6 +328,48 @@ static void test_dtls_restart_on_same_port(void **state)
 	rig_done(&r);
 }
 
+/* The translator on the way forgets the binding: records from the new port belong to nobody, and the router comes back by ticket. */
+static void test_nat_rebinding(void **state)
+{
+	(void)state;
+	static const uint8_t note[] = { 0x50, 0x01, 0x12, 0x34, 0xff, 'h', 'i' };
+	struct relay relay;
+	struct listen_stats before, after;
+	rig_init(&r);
+	rig_listen(&r, "127.0.0.1", true, false);
+	uint16_t port = r.port, through = relay_open(&relay);
+	r.port = through;
+	rig_dial(&r, "127.0.0.1", true, false);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_exchange(&r));
+	loop_del(r.loop, &relay.out);
+	close(relay.outside);
+	r.port = port;
+	relay.outside = stranger();
+	r.port = through;
+	loop_add(r.loop, &relay.out, relay.outside, EPOLLIN, to_client, &relay);
+	listen_stats(r.listen, &before);
+	unsigned messages = r.provider.messages;
+	assert_true(channel_send(r.router.channel, note, sizeof note));
+	do {
+		loop_step(r.loop, 1000);
+		listen_stats(r.listen, &after);
+	} while (after.dropped == before.dropped);
+	assert_int_equal(r.provider.messages, messages);
+	assert_int_equal(after.sessions, 1);
+	channel_close(r.router.channel, false);
+	r.router.channel = NULL;
+	dial_again(r.dial);
+	assert_true(rig_until(&r, &r.provider.ups, 2));
+	assert_true(rig_until(&r, &r.router.ups, 2));
+	assert_true(r.provider.resumed);
+	assert_true(rig_exchange(&r));
+	r.port = port;
+	relay_close(&relay);
+	rig_done(&r);
+}
+
 static void test_refused_port(void **state)
 {
 	(void)state;
@@ -870,6 +912,7 @@ int main(void)
 		cmocka_unit_test(test_dtls_garbage),
 		cmocka_unit_test(test_dtls_spoofed_hellos),
 		cmocka_unit_test(test_dtls_restart_on_same_port),
+		cmocka_unit_test(test_nat_rebinding),
 		cmocka_unit_test(test_dtls_faulty_paths),
 		cmocka_unit_test(test_refused_port),
 		cmocka_unit_test(test_tls_psk),
