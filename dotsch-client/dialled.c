@@ -135,6 +135,17 @@ static size_t hosts_of(const struct dialled *d, const char **hosts, size_t max, 
 	return n;
 }
 
+static unsigned attempt_delay(const struct router *r)
+{
+	return r->active ? ATTEMPT_DELAY_ATTACK_MS : ATTEMPT_DELAY_MS;
+}
+
+void dialled_hurry(struct router *r)
+{
+	if (r->dialled && r->dialled->dial)
+		dial_attempt_delay(r->dialled->dial, attempt_delay(r));
+}
+
 /* Begins to dial, or changes what is dialled. */
 static int dial(struct dialled *d, struct reason *why)
 {
@@ -147,7 +158,7 @@ static int dial(struct dialled *d, struct reason *why)
 		return name_peer(r->peer, why);
 	struct dial_config config = {
 		.hosts = (const char *const *)s->addresses, .n_hosts = s->n_addresses, .port = s->port, .udp = s->udp, .tcp = s->tcp, .bundle = bundle,
-		.attempt_delay_ms = r->active ? ATTEMPT_DELAY_ATTACK_MS : ATTEMPT_DELAY_MS, .retry_s = RETRY_S, .retry_min_s = RETRY_MIN_S,
+		.attempt_delay_ms = attempt_delay(r), .retry_s = RETRY_S, .retry_min_s = RETRY_MIN_S,
 		.first_retry_s = d->had_session ? 0 : FIRST_RETRY_S,
 	};
 	if (d->name) {

@@ -19,6 +19,8 @@ void dialled_stop(struct router *r);
 void dialled_again(struct router *r);
 /* Nothing comes while an attack is on: another session is tried beside the one that stands, which stays in use (RFC 9132, 4.7). */
 void dialled_beside(struct router *r);
+/* The first mitigation is in force, or the last one is over: how far attempts are apart (RFC 9132, 4.3). */
+void dialled_hurry(struct router *r);
 /* A 5.03 sends us elsewhere. False: not followed, because we have just been there, or it names nobody. */
 bool dialled_redirected(struct router *r, const struct redirect *to, int64_t max_age);
 

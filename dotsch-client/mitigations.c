@@ -281,6 +281,8 @@ void entry_in_force(struct entry *e, bool in_force)
 	else
 		e->router->active--;
 	/* The first and the last one switch between the mitigating and the idle set (RFC 9132, 4.5). */
-	if (e->router->active == (in_force ? 1 : 0) && !e->router->agent->closing)
-		callhome_heartbeat(e->router);
+	if (e->router->active != (in_force ? 1 : 0) || e->router->agent->closing)
+		return;
+	callhome_heartbeat(e->router);
+	dialled_hurry(e->router);
 }

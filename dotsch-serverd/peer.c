@@ -99,6 +99,7 @@ void peer_mitigation_changed(struct peer *p, const char *cuid, uint32_t mid)
 	if (mitigating == p->mitigating)
 		return;
 	p->mitigating = mitigating;
+	peer_dial_hurry(p);
 	for (struct peer_session *ps = p->sessions; ps != NULL; ps = ps->next)
 		if (ps->session != NULL)
 			peer_session_follow(ps);

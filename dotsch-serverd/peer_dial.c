@@ -91,6 +91,17 @@ static struct tls_bundle *on_target(void *arg, const char *name)
 	return b;
 }
 
+static unsigned attempt_delay(const struct peer *p)
+{
+	return p->mitigating ? ATTEMPT_DELAY_ATTACK_MS : ATTEMPT_DELAY_MS;
+}
+
+void peer_dial_hurry(struct peer *p)
+{
+	if (p->dial != NULL)
+		dial_attempt_delay(p->dial, attempt_delay(p));
+}
+
 static struct dial_config config_of(const struct peer *p, struct tls_bundle *bundle)
 {
 	const struct text_list *hosts = p->elsewhere.name != NULL ? &p->elsewhere.hosts : &p->config->addresses;
@@ -104,7 +115,7 @@ static struct dial_config config_of(const struct peer *p, struct tls_bundle *bun
 		.udp = p->config->udp,
 		.tcp = p->config->tcp,
 		.bundle = bundle,
-		.attempt_delay_ms = p->mitigating ? ATTEMPT_DELAY_ATTACK_MS : ATTEMPT_DELAY_MS,
+		.attempt_delay_ms = attempt_delay(p),
 		.retry_s = p->config->retry_s,
 		.retry_min_s = RETRY_MIN_S,
 		.first_retry_s = p->met ? 0 : FIRST_RETRY_S,

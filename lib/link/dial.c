@@ -379,6 +379,11 @@ bool dial_change(struct dial *d, const struct dial_config *config)
 	return ok;
 }
 
+void dial_attempt_delay(struct dial *d, unsigned ms)
+{
+	d->config.attempt_delay_ms = ms;
+}
+
 void dial_again(struct dial *d)
 {
 	if (d->state != DIAL_IDLE)

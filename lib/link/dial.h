@@ -38,6 +38,8 @@ void dial_again(struct dial *d);
 /* Another configuration, from the next round on: a round under way begins anew, and so does a pause before the first session; established channels stay.
    Tickets are forgotten: they would resume what the old credentials have allowed. False: out of memory, and nothing has changed. */
 bool dial_change(struct dial *d, const struct dial_config *config);
+/* attempt_delay_ms is this now: an attack begins or ends. */
+void dial_attempt_delay(struct dial *d, unsigned ms);
 void dial_free(struct dial *d);      /* stops attempts; established channels stay their owner's; NULL allowed */
 
 #endif

@@ -97,6 +97,12 @@ void dial_again(struct dial *d)
 	dialling.again++;
 }
 
+void dial_attempt_delay(struct dial *d, unsigned ms)
+{
+	(void)d;
+	dialling.config.attempt_delay_ms = ms;
+}
+
 void dial_free(struct dial *d)
 {
 	dialling.ended += d != NULL;

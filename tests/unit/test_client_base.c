@@ -37,6 +37,7 @@ static void dialled_and_asked(void **state)
 	assert_int_equal(dialling.config.n_hosts, 2);
 	assert_true(dialling.config.udp && dialling.config.tcp);
 	assert_int_equal(dialling.config.retry_min_s, 60);
+	assert_int_equal(dialling.config.attempt_delay_ms, 250);
 	lab_say(l, ASK("early", TARGET));
 	assert_true(lab_saw(l, "status", "reason", "waits until it is reached"));
 	lab_answer_dial(l);
@@ -44,6 +45,8 @@ static void dialled_and_asked(void **state)
 	assert_true(json_is_true(json_object_get(lab_last(l, "session"), "dialled")));
 	lab_run(l, 100);
 	assert_int_equal(l->router.n_puts, 1);
+	/* RFC 9132, 4.3: while one is in force, attempts are nearer to each other. */
+	assert_int_equal(dialling.config.attempt_delay_ms, 100);
 	/* No source was named, and none is asked for; the cuid is made of the identity that the server knows. */
 	assert_int_equal(l->router.put.source_prefix.n, 0);
 	assert_string_equal(l->router.cuid, server(l)->cuid);

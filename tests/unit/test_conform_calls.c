@@ -52,6 +52,7 @@ static struct world {
 	struct settings *settings;
 	struct server *server;
 	char conf[64];
+	const char *transports, *addresses;  /* of every provider; addresses NULL = its own */
 	int out;                             /* stdout of the test, while serverd has it */
 } w;
 
@@ -151,8 +152,9 @@ static void serve(unsigned n_providers, const char *extra)
 	FILE *f = fopen(w.conf, "w");
 	assert_non_null(f);
 	for (unsigned i = 0; i < n_providers; i++)
-		fprintf(f, "provider \"%s\" {\naddress = {\"%s\"}\nport = %u\ntransport = {\"udp\"}\npsk-identity = \"cpe-%u\"\npsk-key = \"11111111111111111111111111111111\"\n"
-		    "scope = {\"10.20.%u.0/24\"}\nconsent = \"auto\"\n%s}\n", names[i], all[i]->address, all[i]->port, i, i, extra);
+		fprintf(f, "provider \"%s\" {\naddress = {%s%s%s}\nport = %u\ntransport = {%s}\npsk-identity = \"cpe-%u\"\npsk-key = \"11111111111111111111111111111111\"\n"
+		    "scope = {\"10.20.%u.0/24\"}\nconsent = \"auto\"\n%s}\n", names[i], w.addresses ? "" : "\"",
+		    w.addresses ? w.addresses : all[i]->address, w.addresses ? "" : "\"", all[i]->port, w.transports, i, i, extra);
 	fclose(f);
 	w.settings = settings_load(w.conf, &why);
 	if (!w.settings)
@@ -169,6 +171,7 @@ static int open_world(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	memset(&w, 0, sizeof w);
 	jumped = 0;
+	w.transports = "\"udp\"";
 	w.loop = loop_new();
 	snprintf(w.conf, sizeof w.conf, "/tmp/test_conform_calls.%d", (int)getpid());
 	provider_open(&w.isp, "127.0.0.1", 0);
@@ -464,6 +467,104 @@ static void redirection_to_nobody_leads_home(void **state)
 	until_up(0, true);
 }
 
+/* A place where nobody answers, and when it was called first. */
+struct hole {
+	int family, type, fd, taken;
+	int64_t called;
+};
+
+static void dig(struct hole *h, int family, int type, uint16_t port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	const int on = 1;
+	*h = (struct hole){ family, type, socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), -1, 0 };
+	assert_true(h->fd >= 0);
+	setsockopt(h->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	assert_int_equal(family == AF_INET ? bind(h->fd, (struct sockaddr *)&in, sizeof in) : bind(h->fd, (struct sockaddr *)&in6, sizeof in6), 0);
+	assert_true(type == SOCK_DGRAM || listen(h->fd, 8) == 0);
+}
+
+static void fill(struct hole *h)
+{
+	close(h->fd);
+	if (h->taken >= 0)
+		close(h->taken);
+}
+
+/* Until each of them was called, at most for so many seconds of the clock. */
+static void until_called(struct hole *v, size_t n, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds * 100; i++) {
+		size_t called = 0;
+		jumped += 10;
+		for (int k = 0; k < 6; k++)
+			loop_step(w.loop, 0);
+		for (size_t k = 0; k < n; k++) {
+			char data[2000];
+			int got = v[k].type == SOCK_DGRAM ? (int)recv(v[k].fd, data, sizeof data, 0) : accept4(v[k].fd, NULL, NULL, SOCK_CLOEXEC);
+			if (got >= 0 && v[k].type == SOCK_STREAM)
+				v[k].taken = got;
+			if (got >= 0 && !v[k].called)
+				v[k].called = when_boot_ms();
+			called += v[k].called != 0;
+		}
+		if (called == n)
+			return;
+	}
+	fail_msg("not all of them were called");
+}
+
+/* RFC 9132, 4.3: UDP/IPv6, UDP/IPv4, TCP/IPv6, TCP/IPv4, whatever the order of the configuration, 250 ms apart. */
+static void happy_eyeballs_in_its_order_CH_07(void **state)
+{
+	static const struct { int family, type; } order[] = { { AF_INET6, SOCK_DGRAM }, { AF_INET, SOCK_DGRAM }, { AF_INET6, SOCK_STREAM }, { AF_INET, SOCK_STREAM } };
+	struct hole holes[4];
+	(void)state;
+	be_gone(&w.isp);
+	for (int i = 0; i < 4; i++)
+		dig(&holes[i], order[i].family, order[i].type, w.isp.port);
+	w.transports = "\"tcp\", \"udp\"";
+	w.addresses = "\"127.0.0.1\", \"::1\"";
+	serve(1, "");
+	until_called(holes, 4, 3);
+	for (int i = 1; i < 4; i++)
+		assert_in_range(holes[i].called - holes[i - 1].called, 240, 300);
+	for (int i = 0; i < 4; i++)
+		fill(&holes[i]);
+}
+
+/* … and 100 ms during an attack. */
+static void happy_eyeballs_hurry_during_an_attack(void **state)
+{
+	struct hole holes[2];
+	(void)state;
+	w.transports = "\"udp\", \"tcp\"";
+	serve(1, "");
+	until(&w.isp.ups, 1);
+	assert_int_equal(ask(&w.isp, METHOD_PUT, 7, "10.20.0.1/32", -1), CODE(2, 1));
+	be_gone(&w.isp);
+	dig(&holes[0], AF_INET, SOCK_DGRAM, w.isp.port);
+	dig(&holes[1], AF_INET, SOCK_STREAM, w.isp.port);
+	pass(100);
+	/* Heartbeats go into the first hole, too: what is called is told by the second one. */
+	uint8_t d[2000];
+	while (recv(holes[0].fd, d, sizeof d, 0) >= 0)
+		;
+	for (unsigned i = 0; i < 4000 && !holes[0].called; i++) {
+		jumped += 10;
+		for (int k = 0; k < 6; k++)
+			loop_step(w.loop, 0);
+		if (recv(holes[0].fd, d, sizeof d, 0) > 0 && d[0] == 22)      /* a handshake record */
+			holes[0].called = when_boot_ms();
+	}
+	assert_true(holes[0].called);
+	until_called(&holes[1], 1, 3);
+	assert_in_range(holes[1].called - holes[0].called, 90, 150);
+	fill(&holes[0]);
+	fill(&holes[1]);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
@@ -471,6 +572,7 @@ int main(void)
 		T(ch_01_one_session_with_each_provider), T(ch_02_calls_home_in_quiet_times), T(ch_11b_requests_keep_the_session),
 		T(ch_12_silence_ends_the_session_which_is_resumed), T(ch_12_second_way_after_three_heartbeats), T(orderly_end_is_followed_by_a_call_within_10_s),
 		T(notifies_now_and_then_while_active), T(redirection_ends_with_its_ttl), T(redirection_outlasts_an_attack), T(redirection_to_nobody_leads_home),
+		T(happy_eyeballs_in_its_order_CH_07), T(happy_eyeballs_hurry_during_an_attack),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
