@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -94,22 +95,33 @@ static long resident(void)
 	return pages * sysconf(_SC_PAGESIZE);
 }
 
+/* Seconds on a processor, of this process or of those it has waited for. */
+static double used(int who)
+{
+	struct rusage u;
+	getrusage(who, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
 static struct table *bench_load(double *seconds)
 {
 	struct load_source s = { .path = path_of("table.json"), .has_captured = true, .captured = 1795343400000 };
 	struct reason why;
-	char more[160];
+	char more[240];
 	long before = resident();
-	double start = now();
+	double start = now(), cpu = used(RUSAGE_SELF);
 	struct table *t = load_tables(&s, 1, &why);
 	*seconds = now() - start;
+	cpu = used(RUSAGE_SELF) - cpu;
 	must(t, why.text);
-	snprintf(more, sizeof more, ",\"mappings\":%llu,\"resident_bytes_per_mapping\":%.1f", (unsigned long long)n_mappings, (double)(resident() - before) / (double)n_mappings);
+	double bytes = (double)(resident() - before) / (double)n_mappings;
 	/* The other tool only walks the text, a tenth of it. */
 	write_file("tenth.json", n_mappings / 10, 0);
 	const char *jq[] = { "jq", "--stream", "-c", "select(.[0][-1] == \"never\")", NULL };
-	double peer = run(jq, path_of("tenth.json"), "/dev/null") * 10;
+	double peer_cpu = used(RUSAGE_CHILDREN), peer = run(jq, path_of("tenth.json"), "/dev/null") * 10;
+	peer_cpu = (used(RUSAGE_CHILDREN) - peer_cpu) * 10;
 	unlink(path_of("tenth.json"));
+	snprintf(more, sizeof more, ",\"mappings\":%llu,\"resident_bytes_per_mapping\":%.1f,\"cpu_s\":%.3g,\"peer_cpu_s\":%.3g", (unsigned long long)n_mappings, bytes, cpu, peer_cpu);
 	figure("map.load", *seconds, "s", "jq --stream, of a tenth, times ten", peer, false, more);
 	return t;
 }
