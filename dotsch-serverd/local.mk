@@ -13,7 +13,7 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/emit.c %D%/emit.h \
 	%D%/feedback.c %D%/feedback.h \
 	%D%/keep.c %D%/keep.h \
-	%D%/mitigate.c %D%/mitigate.h \
+	%D%/mitigate.c %D%/mitigate_put.c %D%/mitigate.h \
 	%D%/notify.c %D%/notify.h \
 	%D%/outcome.c %D%/outcome.h \
 	%D%/path.c %D%/path.h \
