@@ -22,6 +22,9 @@
 #define EXPIRY_GRACE_MS 5000         /* the peer's own countdown began later than ours; its word comes first */
 #define CUID_RETRIES 3
 #define CROWDED_MS 2000              /* until a session with too many requests under way is tried again */
+/* The answer to the registration counts as a notification, and the next one comes 3 s later at the earliest (RFC 9132, 4.4.2.1). A router blocks within
+   milliseconds, so a moment's patience has the first answer tell it already. */
+#define OBSERVE_AFTER_MS 150
 #define WHEN_CONNECTED (-1)          /* of refresh_at */
 
 static void send_put(struct entry *e, enum attack_status attack);
@@ -238,7 +241,12 @@ static void accepted(struct entry *e, const struct body *body)
 	else
 		answered(e, true);
 	merge_answered(e);
-	notice_start(e);
+	if (first && !e->observe && !e->observe_off) {
+		e->observe_at = now(e) + OBSERVE_AFTER_MS;
+		entry_arm(e);
+	} else {
+		notice_start(e);
+	}
 	if (first)
 		merge_taken(e);      /* it may have freed the entry */
 }
