@@ -20,6 +20,8 @@
 #define MET_MS 300000                /* a redirection to a server that we talked to within five minutes is ignored (RFC 9132, 4.6) */
 #define MET_MAX 8
 #define FOREVER 4294967295LL         /* Max-Age of a redirection without an end */
+#define AGAIN_MIN_MS 1000            /* a server that has gone may be one that starts anew: not at once, and not all clients in step */
+#define AGAIN_MS 10000
 #define RETURN_RETRY_MS 10000        /* while the return waits for the end of an attack */
 
 struct met { char name[NAME_MAX_BYTES + 1]; int64_t at; };
@@ -32,7 +34,7 @@ struct dialled {
 	char *name;
 	struct prefix_list records;
 	int64_t ttl_s;
-	struct loop_timer move, home;
+	struct loop_timer move, home, again;
 	struct met met[MET_MAX];             /* whom we left, and when; the oldest is overwritten */
 	unsigned next_met;
 	uint8_t spki[32];
@@ -258,6 +260,13 @@ bool dialled_redirected(struct router *r, const struct redirect *to, int64_t max
 	return true;
 }
 
+static int64_t random_ms(uint32_t max)
+{
+	uint32_t n;
+	tls_random(&n, sizeof n);
+	return n % max;
+}
+
 void dialled_again(struct router *r)
 {
 	struct dialled *d = r->dialled;
@@ -266,6 +275,13 @@ void dialled_again(struct router *r)
 	if (d->name && !d->ttl_s)
 		loop_timer_set(r->agent->loop, &d->home, 0);     /* for that session only */
 	else if (d->dial)
+		loop_timer_set(r->agent->loop, &d->again, AGAIN_MIN_MS + (r->active ? 0 : random_ms(AGAIN_MS - AGAIN_MIN_MS)));
+}
+
+static void again(void *arg)
+{
+	struct dialled *d = arg;
+	if (d->dial && !d->router->session)
 		dial_again(d->dial);
 }
 
@@ -289,6 +305,7 @@ void dialled_start(struct agent *a, struct peer *p)
 		d->router = r;
 		loop_timer_init(&d->move, move, d);
 		loop_timer_init(&d->home, go_home, d);
+		loop_timer_init(&d->again, again, d);
 	}
 	if (p->spki)
 		memcpy(d->spki, p->spki, sizeof d->spki);
@@ -313,6 +330,7 @@ void dialled_stop(struct router *r)
 	r->dialled = NULL;
 	loop_timer_stop(r->agent->loop, &d->move);
 	loop_timer_stop(r->agent->loop, &d->home);
+	loop_timer_stop(r->agent->loop, &d->again);
 	dial_free(d->dial);
 	forget_redirection(d);
 	free(d);
