@@ -171,7 +171,7 @@ static const char *const states[] = {
 	[ENTRY_WAITING] = "waiting", [ENTRY_ASKING] = "asking", [ENTRY_ACTIVE] = "active", [ENTRY_LEAVING] = "leaving", [ENTRY_LEFT] = "over",
 };
 
-static json_t *request_line(const struct entry *e, int64_t now)
+static json_t *request_line(const struct entry *e)
 {
 	struct mitigation m = e->asked;      /* borrowed */
 	json_t *line = envelope_new("request");
@@ -183,7 +183,7 @@ static json_t *request_line(const struct entry *e, int64_t now)
 	json_put(line, "connected", json_boolean(e->router->session != NULL));
 	json_put(line, "keep", json_boolean(e->keep));
 	json_put_string(line, "status", dots_status_label(e->status));
-	m.lifetime = e->expires_at ? (e->expires_at - now + 999) / 1000 : LIFETIME_INDEFINITE;
+	m.lifetime = entry_seconds_left(e);
 	m.status = e->status;
 	m.has_counters = e->has_counters;
 	memcpy(m.counters, e->counters, sizeof m.counters);
@@ -194,13 +194,18 @@ static json_t *request_line(const struct entry *e, int64_t now)
 
 int requests_command(struct agent *a, struct console *c, const struct envelope *line, struct reason *why)
 {
+	unsigned listed = 0;
 	(void)why;
 	for (const struct router *r = a->routers; r; r = r->next)
 		for (const struct entry *e = r->entries; e; e = e->next)
-			if (line->type == LINE_WATCH || e->state == ENTRY_WAITING || (e->state == ENTRY_LEAVING && !r->session))
-				console_tell(c, request_line(e, loop_now(a->loop)));
+			if (line->type == LINE_WATCH || e->state == ENTRY_WAITING || (e->state == ENTRY_LEAVING && !r->session)) {
+				console_tell(c, request_line(e));
+				listed++;
+			}
 	json_t *sum = envelope_new("requests");
 	json_put_string(sum, "ref", line->ref);
+	if (line->type == LINE_PENDING)
+		json_put_int(sum, "waiting", listed);
 	json_put_int(sum, "requests", (int64_t)requests_count(a->requests));
 	console_tell(c, sum);
 	return 0;

@@ -147,12 +147,20 @@ void entry_lifetime(struct entry *e, int64_t lifetime)
 	entry_arm(e);
 }
 
+int64_t entry_seconds_left(const struct entry *e)
+{
+	if (!e->expires_at)
+		return LIFETIME_INDEFINITE;
+	int64_t left = (e->expires_at - now(e) - (e->state == ENTRY_ACTIVE ? EXPIRY_GRACE_MS : 0) + 999) / 1000;
+	return left < 0 ? 0 : left;
+}
+
 /* What is left of the lifetime asked for, in seconds. */
 static int64_t own_lifetime_left(const struct entry *e)
 {
 	if (e->keep || !e->expires_at || e->asked.lifetime == LIFETIME_INDEFINITE)
 		return e->asked.lifetime;
-	int64_t left = (e->expires_at - now(e) - (e->state == ENTRY_ACTIVE ? EXPIRY_GRACE_MS : 0) + 999) / 1000;
+	int64_t left = entry_seconds_left(e);
 	return left < 1 ? 1 : left;
 }
 

@@ -23,6 +23,8 @@ void entry_withdraw(struct entry *e);
 void entry_over(struct entry *e);
 /* Puts the timer on the earliest of the entry's times. */
 void entry_arm(struct entry *e);
+/* What is left of its lifetime; LIFETIME_INDEFINITE = no end. */
+int64_t entry_seconds_left(const struct entry *e);
 /* When the lifetime counts from now on. */
 void entry_lifetime(struct entry *e, int64_t lifetime);
 

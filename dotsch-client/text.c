@@ -278,6 +278,11 @@ void text_of_line(const json_t *line, bool colours, struct buf *out)
 	if (!strcmp(type, "peers"))
 		buf_printf(out, "%" PRIu64 " peers, %" PRIu64 " connected, %" PRIu64 " requests", number(json_object_get(line, "peers")),
 		           number(json_object_get(line, "connected")), number(json_object_get(line, "requests")));
-	if (!strcmp(type, "requests"))
-		buf_printf(out, "%" PRIu64 " requests", number(json_object_get(line, "requests")));
+	if (strcmp(type, "requests"))
+		return;
+	uint64_t waiting = number(json_object_get(line, "waiting")), all = number(json_object_get(line, "requests"));
+	if (json_object_get(line, "waiting"))
+		buf_printf(out, "%" PRIu64 " of %" PRIu64 " requests wait%s", waiting, all, waiting == 1 ? "s" : "");
+	else
+		buf_printf(out, "%" PRIu64 " request%s", all, all == 1 ? "" : "s");
 }
