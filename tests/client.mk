@@ -1,5 +1,5 @@
 # Tests of client.
-CLIENT_TESTS = tests/unit/test_peers tests/unit/test_client tests/unit/test_client_base tests/unit/test_client_merge
+CLIENT_TESTS = tests/unit/test_peers tests/unit/test_client tests/unit/test_client_base tests/unit/test_client_merge tests/unit/test_client_words
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 tests_unit_test_peers_SOURCES = tests/unit/test_peers.c
@@ -18,6 +18,9 @@ tests_unit_test_client_merge_SOURCES = tests/unit/test_client_merge.c tests/unit
 tests_unit_test_client_merge_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_client_merge_LDFLAGS = $(WRAP_CLOCK)
 tests_unit_test_client_merge_LDADD = $(CLIENT_TEST_LIBS)
+tests_unit_test_client_words_SOURCES = tests/unit/test_client_words.c
+tests_unit_test_client_words_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_client_words_LDADD = $(CLIENT_TEST_LIBS)
 CLIENT_SYSTEM_TESTS = tests/system/client-decode.sh tests/system/client-agent.sh tests/system/client-listen.sh tests/system/client-prompt.sh tests/system/client-base.sh tests/system/client-saturated.sh tests/system/client-watch.sh tests/system/client-base-own.sh tests/system/client-kill.sh
 LONG_TESTS += tests/system/client-kill-many.sh tests/system/client-many.sh
 EXTRA_DIST += tests/system/client-kill-many.sh tests/system/client_kill.pl

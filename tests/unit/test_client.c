@@ -549,6 +549,45 @@ static void auto_withdraw(void **state)
 	assert_int_equal(l->router.n_deletes, 1);
 }
 
+/* Only when it is told to: the detector may know better. */
+static void stopped_is_told_only(void **state)
+{
+	struct lab *l = *state;
+	l->agent.config.auto_withdraw = false;
+	lab_connect(l);
+	lab_say(l, MITIGATE("case-1", ""));
+	lab_run(l, 300);
+	router_status(l, STATUS_STOPPED);
+	lab_run(l, 8000);
+	assert_true(lab_saw(l, "status", "status", "attack-stopped"));
+	assert_int_equal(l->router.n_deletes, 0);
+	assert_int_equal(requests_count(l->agent.requests), 1);
+}
+
+/* CH-22: ports or ICMP types should come with an IPv4 source; IPv6 needs none. */
+static void warns_without_ports(void **state)
+{
+	static const struct { const char *scope; bool warns; } cases[] = {
+		{ TARGET ",\"source-prefix\":[\"100.64.8.21/32\"]", true },
+		{ TARGET "," SOURCE, false },
+		{ "\"target-prefix\":[\"203.0.113.9/32\"],\"source-prefix\":[\"100.64.8.21/32\"],\"source-icmp-type-range\":[{\"lower-type\":8}]", false },
+		{ "\"target-prefix\":[\"2001:db8:c000::9/128\"],\"source-prefix\":[\"2001:db8:8::1/128\"]", false },
+	};
+	struct lab *l = *state;
+	lab_connect(l);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char line[600];
+		lab_forget(l);
+		snprintf(line, sizeof line, "{\"type\":\"mitigate\"," SCOPE("%s,\"lifetime\":60") "}", cases[i].scope);
+		lab_say(l, line);
+		lab_run(l, 4000);
+		const char *warning = json_string_value(json_object_get(lab_find(l, "response", "method", "PUT"), "warning"));
+		assert_int_equal(warning != NULL, cases[i].warns);
+		assert_true(!warning || strstr(warning, "source-port-range"));
+	}
+	assert_int_equal(l->router.n_puts, 4);
+}
+
 /* CH-38: what customers share needs ports. */
 static void shared_addresses(void **state)
 {
@@ -890,7 +929,8 @@ int main(void)
 		LAB_TEST("5.03 redirect dropped silently", redirect_is_dropped_silently), LAB_TEST("CH-11a silent router", silent_router_keeps_being_asked),
 		LAB_TEST("asked again after a lost link", asked_again_after_the_link_was_lost), LAB_TEST("router that forgot", router_that_forgot),
 		LAB_TEST("denied again and again", denied_again_and_again), LAB_TEST("observed again", observed_again_after_reconnection), LAB_TEST("CH-09, CH-10 config and heartbeats", config_and_heartbeats),
-		LAB_TEST("CH-09 negotiation", negotiation), LAB_TEST("auto-withdraw", auto_withdraw), LAB_TEST("CH-38 shared addresses", shared_addresses),
+		LAB_TEST("CH-09 negotiation", negotiation), LAB_TEST("auto-withdraw", auto_withdraw), LAB_TEST("attack-stopped is told only", stopped_is_told_only), LAB_TEST("CH-22 warning without ports", warns_without_ports),
+		LAB_TEST("CH-38 shared addresses", shared_addresses),
 		LAB_TEST("crowd", crowd), LAB_TEST("oldest first", oldest_first), LAB_TEST("wait for the block", wait_for_the_block), LAB_TEST("wait for a quick block", wait_for_a_quick_block), LAB_TEST("wait in vain", wait_in_vain), LAB_TEST("end of input", end_of_input),
 		LAB_TEST("several routers", several_routers), LAB_TEST("divided by size", divided_by_size), LAB_TEST("CH-38 subscriber", subscriber_picks_the_router),
 		LAB_TEST("query, observe an unknown mid", query_and_observe_unknown), LAB_TEST("mids rise over restarts", mids_rise_over_restarts),
