@@ -12,6 +12,7 @@
 #include "link/stream.h"
 
 #define WINNER_MS 600000         /* who won last time goes first for ten minutes (RFC 9132, 4.3) */
+#define PROBE_MS (24 * 3600 * INT64_C(1000))   /* who has come by TLS tries DTLS again: not more often than this (RFC 9132, 4.3) */
 #define RESOLUTION_MS 50         /* what an IPv4 answer waits for the IPv6 one (RFC 8305, 3) */
 
 union attempt { struct channel channel; struct dtls dtls; struct stream stream; };
@@ -67,7 +68,10 @@ static void attempt_up(void *arg, struct channel *c)
 	stop_attempts(d);
 	loop_timer_stop(d->loop, &d->timer);
 	d->state = DIAL_IDLE;
+	d->probing = false;
 	d->first_s = 0;
+	if (to->transport == TRANSPORT_TCP && d->config.udp)
+		loop_timer_set(d->loop, &d->timer, PROBE_MS);
 	d->ops.established(d->arg, c);   /* may free the dialler */
 }
 
@@ -141,6 +145,12 @@ static int64_t pause_before_round(struct dial *d)
 
 static void round_failed(struct dial *d)
 {
+	if (d->probing) {
+		d->probing = false;
+		d->state = DIAL_IDLE;
+		loop_timer_set(d->loop, &d->timer, PROBE_MS);
+		return;
+	}
 	int64_t ms = pause_before_round(d);
 	d->state = DIAL_WAIT;
 	loop_timer_set(d->loop, &d->timer, ms);
@@ -235,7 +245,7 @@ static void add_address(const struct resolving *r, const struct sockaddr_storage
 {
 	if (r->udp)
 		add_destination(r, address, TRANSPORT_UDP);
-	if (r->tcp)
+	if (r->tcp && !r->dial->probing)
 		add_destination(r, address, TRANSPORT_TCP);
 }
 
@@ -301,7 +311,10 @@ static void start_round(struct dial *d)
 static void timer_due(void *arg)
 {
 	struct dial *d = arg;
-	if (d->state == DIAL_WAIT)
+	if (d->state == DIAL_IDLE && d->config.udp) {
+		d->probing = true;
+		start_round(d);
+	} else if (d->state == DIAL_WAIT)
 		start_round(d);
 	else if (d->state == DIAL_ROUND)
 		next_attempt(d);
@@ -368,6 +381,8 @@ bool dial_change(struct dial *d, const struct dial_config *config)
 {
 	bool first = d->first_s != 0;
 	stop_attempts(d);
+	if (d->probing)
+		round_failed(d);
 	bool ok = take_config(d, config);
 	if (ok)
 		forget_destinations(d);
@@ -386,6 +401,11 @@ void dial_attempt_delay(struct dial *d, unsigned ms)
 
 void dial_again(struct dial *d)
 {
+	if (d->probing) {
+		d->probing = false;
+		stop_attempts(d);
+		d->state = DIAL_IDLE;
+	}
 	if (d->state != DIAL_IDLE)
 		return;
 	int64_t now = loop_now(d->loop), min = (int64_t)d->config.retry_min_s * 1000, since = now - d->quick;

@@ -31,7 +31,7 @@ struct dial_ops {
 };
 
 struct dial;
-/* Starts at once. NULL when out of memory. */
+/* Starts at once. A session over TLS, where DTLS is allowed too, is tried over DTLS again every 24 h: then `established` comes beside it. NULL when out of memory. */
 struct dial *dial_new(struct loop *l, const struct dial_config *config, const struct dial_ops *ops, void *arg);
 /* The channel is over (or has been silent): dial again, by resumption if a ticket is there. parallel: keep the old session meanwhile. */
 void dial_again(struct dial *d);

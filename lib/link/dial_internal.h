@@ -50,7 +50,8 @@ struct dial {
 	struct dial_ops ops;
 	void *arg;
 	enum dial_state state;
-	struct loop_timer timer;         /* ROUND: the next attempt. WAIT: the next round */
+	bool probing;                    /* a round beside a session over TLS: is DTLS to be had by now? */
+	struct loop_timer timer;         /* ROUND: the next attempt. WAIT: the next round. IDLE: the next probe */
 	struct destination *destinations[DESTINATIONS_MAX];
 	size_t n_destinations;
 	size_t n_resolving;              /* still without their last answer */

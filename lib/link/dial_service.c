@@ -52,7 +52,7 @@ void dial_services_start(struct dial *d)
 	for (int t = TRANSPORT_UDP; d->domain && t <= TRANSPORT_TCP; t++) {
 		struct service *s = &d->services[t];
 		*s = (struct service){ .dial = d, .transport = (enum transport)t };
-		if (t == TRANSPORT_UDP ? !d->config.udp : !d->config.tcp)
+		if (t == TRANSPORT_UDP ? !d->config.udp : !d->config.tcp || d->probing)
 			continue;
 		snprintf(name, sizeof name, "%s._%s.%s", d->config.service, t == TRANSPORT_UDP ? "udp" : "tcp", d->domain);
 		s->names = names_service(d->loop, name, &ops, s);

@@ -10,6 +10,7 @@
 
 #define RETRY_S 300
 #define FIRST_RETRY_S 1
+#define DAY_MS (24 * 3600 * INT64_C(1000))
 
 int64_t __real_when_boot_ms(void);
 int64_t __wrap_when_boot_ms(void);
@@ -109,6 +110,47 @@ static void test_after_a_loss(void **state)
 	rig_done(&r);
 }
 
+/* RFC 9132, 4.3: who has come by TLS because DTLS did not get through tries that again, not more often than every 24 h. */
+static void test_probe_of_udp(void **state)
+{
+	(void)state;
+	static const struct dial_ops ops = { .established = up, .failed = failed };
+	static const char *const host = "127.0.0.1";
+	rig_init(&r);
+	rig_listen(&r, host, false, true);
+	r.client = rig_psk_client("cpe-0001", test_key, sizeof test_key);
+	struct dial_config config = { .hosts = &host, .n_hosts = 1, .port = r.port, .udp = true, .tcp = true, .bundle = r.client, .attempt_delay_ms = 250, .retry_s = RETRY_S,
+		.retry_min_s = 60 };
+	r.dial = dial_new(r.loop, &config, &ops, &r);
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_int_equal(r.router.channel->transport, TRANSPORT_TCP);
+	struct channel *over_tls = r.router.channel;
+	/* Nobody there yet: not a failure, the session stands. */
+	jumped += DAY_MS;
+	rig_run(&r, 100);
+	assert_int_equal(r.failed, 0);
+	assert_int_equal(r.router.ups, 1);
+	struct listen *tcp = r.listen;
+	rig_listen(&r, host, true, false);
+	jumped += DAY_MS - 60000;
+	rig_run(&r, 100);
+	assert_int_equal(r.router.ups, 1);
+	jumped += 60000;
+	assert_true(rig_until(&r, &r.router.ups, 2));
+	assert_int_equal(r.router.channel->transport, TRANSPORT_UDP);
+	/* Once there, it is not asked again. */
+	jumped += DAY_MS;
+	rig_run(&r, 100);
+	assert_int_equal(r.router.ups, 2);
+	channel_close(over_tls, false);
+	rig_run(&r, 100);
+	if (r.older.channel)
+		channel_close(r.older.channel, false);
+	r.older.channel = NULL;
+	listen_free(tcp);
+	rig_done(&r);
+}
+
 /* Another address is called at once while there has been no session, and a session that stands is left alone. */
 static void test_changed_configuration(void **state)
 {
@@ -160,7 +202,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_session_soon),
-		cmocka_unit_test(test_after_a_loss),
+		cmocka_unit_test(test_after_a_loss), cmocka_unit_test(test_probe_of_udp),
 		cmocka_unit_test(test_changed_configuration),
 		cmocka_unit_test(test_without_it),
 	};
