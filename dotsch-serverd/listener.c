@@ -147,7 +147,7 @@ struct tls_bundle *listener_credentials(struct listener *l, const struct setting
 		.key_file = s->listen.key_file,
 		.ca_file = s->listen.ca_file,
 		.crl_file = s->listen.crl_file,
-		.ticket_key_file = s->listen.ticket_key_file,
+		.ticket_key_file = l != NULL ? s->listen.ticket_key_file : NULL,   /* which is made when it is missing */
 		.arg = l,
 	};
 	bool psk, keys;

@@ -13,7 +13,7 @@ struct listener;
 struct listener *listener_new(struct server *server, const struct settings *settings, struct reason *why);
 /* The clients' sessions must be closed before. NULL allowed. */
 void listener_free(struct listener *l);
-/* The configuration has been read again. First what can go wrong: a new bundle, or NULL with *why. Then the change: it holds for the next handshakes. */
+/* The configuration has been read again. First what can go wrong: a new bundle, or NULL with *why; l is NULL for a mere check. Then the change: it holds for the next handshakes. */
 struct tls_bundle *listener_credentials(struct listener *l, const struct settings *settings, struct reason *why);
 void listener_change(struct listener *l, const struct settings *settings, struct tls_bundle *bundle);
 

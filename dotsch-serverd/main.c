@@ -144,7 +144,9 @@ int main(int argc, char **argv)
 	settings = settings_load(o.config, &why);
 	if (settings == NULL)
 		return trouble(&why);
-	if (o.check)
+	if (o.check && server_check(settings, &why) != 0)
+		status = trouble(&why);
+	else if (o.check)
 		conf_print(settings->conf, stdout);
 	else
 		status = run(&settings, &o);

@@ -17,6 +17,8 @@ void peer_free(struct peer *p, bool notify);         /* NULL allowed */
 /* The configuration has been read again. First the credentials: a new bundle, or NULL with *why and nothing is changed. Then the change: it is used
    from the next dialling on, and an established session stays. config replaces the one known so far. A client has no bundle of its own: NULL. */
 struct tls_bundle *peer_credentials(const struct peer *p, const struct peer_config *config, struct reason *why);
+/* 0, or -1 with *why: whether its credentials can be used. */
+int peer_check(const struct peer_config *config, struct reason *why);
 void peer_change(struct peer *p, const struct peer_config *config, struct tls_bundle *bundle);
 /* A client has called. */
 void peer_called(struct peer *p, struct channel *c);

@@ -80,6 +80,17 @@ struct tls_bundle *peer_credentials(const struct peer *p, const struct peer_conf
 	return c->addresses.n == 0 && c->domain != NULL ? discovered(c, NULL, why) : credentials(c, NULL, NULL, why);
 }
 
+int peer_check(const struct peer_config *config, struct reason *why)
+{
+	struct tls_bundle *b = NULL;
+
+	if (config->channel == CHANNEL_BASE)
+		return 0;
+	b = config->addresses.n == 0 && config->domain != NULL ? discovered(config, NULL, why) : credentials(config, NULL, NULL, why);
+	tls_bundle_unref(b);
+	return b != NULL ? 0 : -1;
+}
+
 static struct tls_bundle *on_target(void *arg, const char *name)
 {
 	const struct peer *p = arg;

@@ -148,3 +148,17 @@ int server_reload(struct server *s, const struct settings *settings, struct reas
 	server_read_scopes(s);
 	return 0;
 }
+
+int server_check(const struct settings *settings, struct reason *why)
+{
+	struct tls_bundle *b;
+
+	for (size_t i = 0; i < settings->n_peers; i++)
+		if (peer_check(&settings->peers[i], why) != 0)
+			return -1;
+	if (!settings->has_listen)
+		return 0;
+	b = listener_credentials(NULL, settings, why);
+	tls_bundle_unref(b);
+	return b != NULL ? 0 : -1;
+}

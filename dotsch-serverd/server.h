@@ -23,6 +23,8 @@ struct server *server_new(struct loop *l, const struct settings *settings, const
 /* Says good-bye to the peers and gives the ring timeout_ms to take what is pending. NULL allowed. */
 void server_free(struct server *s, int timeout_ms);
 
+/* What settings_load has not read: certificates, private keys, revocations. 0, or -1 with *why. Writes nothing. */
+int server_check(const struct settings *settings, struct reason *why);
 /* Goes on with other settings, as far as they can be followed while running; whoever called frees the old ones. -1 with *why: the old ones stay. */
 int server_reload(struct server *s, const struct settings *settings, struct reason *why);
 

@@ -52,3 +52,12 @@ tests_unit_test_serverd_base_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
 SERVERD_LINK_SYSTEM = tests/system/serverd-providers.sh tests/system/serverd-both.sh
 EXTRA_DIST += $(SERVERD_LINK_SYSTEM)
 TESTS += $(SERVERD_LINK_SYSTEM)
+# dotsch-serverd with a clock that jumps.
+check_PROGRAMS += tests/system/serverd-clock
+tests_system_serverd_clock_SOURCES = tests/system/serverd_clock.c dotsch-serverd/main.c
+tests_system_serverd_clock_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_system_serverd_clock_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=when_boot_ms
+tests_system_serverd_clock_LDADD = $(SERVERD_LIBS)
+SERVERD_LOSS_SYSTEM = tests/system/serverd-loss.sh tests/system/serverd-secrets.sh
+EXTRA_DIST += $(SERVERD_LOSS_SYSTEM)
+TESTS += $(SERVERD_LOSS_SYSTEM)

@@ -93,10 +93,27 @@ lab_wait 15 sh -c "[ \$(grep -c 'c:2.05' $LAB/observe.log) -ge 2 ]"
 ok $? 'and a change by a notification, over another session than the one that made it'
 kill $observe_pid 2>/dev/null
 
+# SIGHUP: sessions stay as long as their credential does; what is new holds at once.
+nsenter --net=/run/netns/victim -- timeout 60 coap-client-gnutls -U -N -B 50 -s 50 -v 7 $auth "coaps://$DOTS/config" >$LAB/observe.log 2>&1 &
+observe_pid=$!
+lab_wait 10 grep -q 'c:2.05' $LAB/observe.log
+sed -i 's|psk-identity = {"ent-1"} psk-key-file = {"\([^"]*\)"}|psk-identity = {"ent-1", "ent-2"} psk-key-file = {"\1", "\1"}|' $LAB/serverd.conf
+kill -HUP $server_pid
+auth='-u ent-2 -k dotsexampletest0'
+new_one() { coap coaps config -m get | grep -q heartbeat-interval; }
+lab_wait 10 new_one
+ok $? 'SIGHUP: a credential that is new is taken'
+is "$(grep -c '"event":"down".*"reason":"no longer' $LAB/serverd.out)" 0 'and no session is lost'
+sed -i 's|psk-identity = {"ent-1", "ent-2"} psk-key-file = {"\([^"]*\)", "[^"]*"}|psk-identity = {"ent-2"} psk-key-file = {"\1"}|' $LAB/serverd.conf
+kill -HUP $server_pid
+lab_line 10 $LAB/serverd.err 'the credential of a session is no longer configured'
+ok $? 'one that is gone ends its sessions'
+kill $observe_pid 2>/dev/null
+
 # A second credential of the same kind would be another client; a wrong key is nobody.
-auth='-u ent-1 -k wrongwrongwrong0'
+auth='-u ent-2 -k wrongwrongwrong0'
 coap coaps mitigate/cuid=$CUID -m get >/dev/null
-lab_line 10 $LAB/serverd.out '"event":"refused".*"identity":"ent-1"'
+lab_line 10 $LAB/serverd.out '"event":"refused".*"identity":"ent-2"'
 ok $? 'a wrong key is told'
 
 server "certificate-file = \"$LAB/dots.example.crt\" key-file = \"$LAB/dots.example.key\" ca-file = \"$LAB/ca.crt\"" || bail_out 'no server with certificates'

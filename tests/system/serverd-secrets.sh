@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2086
+# Secrets of dotsch-serverd: files that others may read are refused, and no key is printed, logged, shown by ps or dumped.
+. "${top_srcdir:-.}/tests/tap.sh"
+. "${top_srcdir:-.}/tests/system/lab.sh"
+. "${top_srcdir:-.}/tests/system/chain.sh"
+if [ -z "${LAB_IN:-}" ]; then lab_flags >/dev/null || skip_all 'no network namespaces can be made here'; fi
+lab_enter "$0" || bail_out 'the lab cannot be entered'
+chain_path "$(cd "${top_builddir:-.}" && pwd)"
+ip link set lo up || bail_out 'no loopback'
+cd $LAB || bail_out 'no folder'
+umask 077
+key=5ec2e75ec2e75ec2e75ec2e75ec2e75e
+echo $key >psk.key
+certtool --generate-privkey --key-type ecdsa --curve secp256r1 --outfile raw.key 2>/dev/null || bail_out 'certtool'
+spki=0000000000000000000000000000000000000000000000000000000000000000
+cat >serverd.conf <<CONF
+provider "isp" { address = {"127.0.0.1"} psk-identity = "cpe-0001" psk-key-file = "psk.key" scope = {"10.1.0.0/16"} }
+provider "inline" { address = {"127.0.0.1"} psk-identity = "cpe-0001" psk-key = "$key" scope = {"10.1.0.0/16"} }
+provider "raw" { address = {"127.0.0.1"} key-file = "raw.key" server-spki = {"$spki"} scope = {"10.1.0.0/16"} }
+listen { address = {"127.0.0.1"} ticket-key-file = "tickets" }
+client "one" { psk-identity = {"a", "b"} psk-key = {"$key", "$key"} target-scope = {"203.0.113.0/24"} }
+CONF
+dotsch-serverd -n -c serverd.conf >printed 2>&1
+is $? 0 'the configuration is good'
+is "$(grep -c $key printed)" 0 'and printed without any key'
+is "$(grep -c 'not shown)$' printed)" 2 'which it says'
+[ ! -e tickets ]
+ok $? '-n writes nothing'
+
+# refused FILE NAME
+refused() {
+	chmod 644 $1
+	dotsch-serverd -n -c serverd.conf >printed 2>&1
+	is $? 111 "$2 that others may read is refused"
+	like "$(cat printed)" "$1: others may read or write it [(]mode 644[)]" 'with its name and its mode'
+	chmod 600 $1
+}
+refused psk.key 'a pre-shared key'
+refused raw.key 'a private key'
+
+dotsch-serverd -v -v -c serverd.conf </dev/null >out 2>err &
+pid=$!
+lab_line 10 out '"event":"unreachable"'
+ok $? 'it runs'
+is "$(tr '\0' ' ' <"/proc/$pid/cmdline" | grep -c $key)" 0 'ps shows no key'
+is "$(cat out err | grep -c $key)" 0 'nor do the log, as verbose as it gets, and the lines'
+like "$(grep 'Max core file size' "/proc/$pid/limits")" 'size +0 +0 ' 'it leaves no core'
+is "$(stat -c %a tickets)" 600 'the ticket key is its own'
+kill $pid
+wait $pid
+is $? 0 'ends with 0'
+done_testing
