@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A provider and a ring that say anything, in any order: no request of one client ever overlaps another, the mids stay in order, nothing that is due is
-   forgotten, and every refusal says why. Input: steps of operation, mid, length (two bytes), payload. */
+/* A provider, a client of the base channel and a ring that say anything, in any order: no request of one client ever overlaps another, the mids stay in order, nothing that is due is
+   forgotten, and every refusal says why. The base channel is lost and comes back meanwhile. Input: steps of operation, mid, length (two bytes), payload. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,16 +10,17 @@
 #include "base/buf.h"
 #include "dotsch-serverd/feedback.h"
 #include "dotsch-serverd/mitigate.h"
+#include "dotsch-serverd/preset.h"
 #include "dotsch-serverd/resource.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { OP_PUT, OP_GET, OP_DELETE, OP_EFFICACY, OP_CONFIG, OP_REDIRECT, OP_LINE, OP_TIME, OPS, OP_UNDO = 0x80, OP_ASK = 0x40 };
+enum { OP_PUT, OP_GET, OP_DELETE, OP_EFFICACY, OP_CONFIG, OP_REDIRECT, OP_LINE, OP_TIME, OPS, OP_UNDO = 0x80, OP_ASK = 0x40, OP_BASE = 0x08 };
 
 struct world {
 	struct core core;
 	struct settings settings;
-	struct peer_config peer;
+	struct peer_config peers[2];         /* a provider, and a client of the base channel */
 	struct sigconfig config;
 	struct redirection elsewhere;
 	struct moment at;
@@ -31,10 +32,13 @@ static void begin(struct world *w)
 	struct prefix any;
 
 	memset(w, 0, sizeof(*w));
-	w->peer = (struct peer_config){ .name = "isp", .policy = { .consent_s = 600 }, .max_mitigations = 20, .max_lifetime = 86400, .indefinite = true };
+	w->peers[1] = (struct peer_config){ .name = "customer", .channel = CHANNEL_BASE, .max_mitigations = 20, .max_lifetime = 86400 };
+	prefix_parse("203.0.113.0/24", false, &any);
+	prefix_list_add(&w->peers[1].targets, &any);
+	w->peers[0] = (struct peer_config){ .name = "isp", .policy = { .consent_s = 600 }, .max_mitigations = 20, .max_lifetime = 86400, .indefinite = true };
 	prefix_parse("10.20.0.0/16", false, &any);
-	prefix_list_add(&w->peer.scope, &any);
-	w->settings = (struct settings){ .terminating_s = 120, .rejected_s = 3600, .peers = &w->peer, .n_peers = 1 };
+	prefix_list_add(&w->peers[0].scope, &any);
+	w->settings = (struct settings){ .terminating_s = 120, .rejected_s = 3600, .peers = w->peers, .n_peers = 2 };
 	w->core.settings = &w->settings;
 	ledger_init(&w->core.ledger);
 	sigconfig_init(&w->config, 60);
@@ -44,15 +48,16 @@ static void begin(struct world *w)
 static void end(struct world *w)
 {
 	ledger_free(&w->core.ledger);
-	prefix_list_free(&w->peer.scope);
+	prefix_list_free(&w->peers[0].scope);
+	prefix_list_free(&w->peers[1].targets);
 	redirect_free(&w->elsewhere);
 }
 
-static void request(struct world *w, unsigned op, uint8_t mid, const uint8_t *payload, size_t len)
+static void request(struct world *w, const struct peer_config *peer, unsigned op, uint8_t mid, const uint8_t *payload, size_t len)
 {
 	static const uint8_t methods[] = { METHOD_PUT, METHOD_GET, METHOD_DELETE, METHOD_PUT, METHOD_PUT, METHOD_PUT };
 	static const char *const resources[] = { "mitigate", "mitigate", "mitigate", "mitigate", "config", "redirect" };
-	struct requester who = { .credential = "psk:cpe", .peer = &w->peer, .domain = &w->peer.scope, .config = &w->config, .redirection = &w->elsewhere, .redirected_s = -1 };
+	struct requester who = { .credential = "psk:cpe", .peer = peer, .domain = &peer->scope, .config = &w->config, .redirection = &w->elsewhere, .redirected_s = -1 };
 	struct message m;
 	char number[20];
 
@@ -91,13 +96,14 @@ static void check(const struct ledger *l, int64_t now)
 		for (size_t j = 0; j < l->v[i]->n; j++) {
 			const struct record *r = l->v[i]->v[j];
 
+			assert(r->life.phase != PHASE_ARMED || preset_is(r));
 			assert(r->client == l->v[i] && r->life.due >= l->next_due);
 			assert(r->life.due == LEDGER_NEVER || r->life.due > now || l->next_due <= now);
 			for (size_t k = 0; k < j; k++) {
 				const struct record *s = l->v[i]->v[k];
 
 				assert(s->m.mid < r->m.mid);
-				assert(!life_live(&s->life) || !life_live(&r->life) || !mitigation_overlap(&s->m, &r->m));
+				assert(!life_stands(&s->life) || !life_stands(&r->life) || preset_is(s) != preset_is(r) || !client_overlap(l->v[i], &s->m, &r->m));
 			}
 		}
 }
@@ -115,11 +121,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		len = payload == NULL ? 0 : (size_t)(c.p - payload);
 		outcome_init(&w.o);
-		w.peer.policy.consent = op & OP_ASK ? CONSENT_ASK : CONSENT_AUTO;
+		struct peer_config *peer = &w.peers[(op & OP_BASE) != 0];
+		peer->policy.consent = op & OP_ASK ? CONSENT_ASK : CONSENT_AUTO;
 		if ((op & 0x3f) % OPS < OP_LINE) {
-			request(&w, (op & 0x3f) % OPS, mid, payload, len);
+			request(&w, peer, (op & 0x3f) % OPS, mid, payload, len);
 			if (op & OP_UNDO)
 				outcome_undo(&w.o, &w.core.ledger);
+		} else if ((op & 0x3f) % OPS == OP_LINE && op & OP_BASE && mid < 2) {
+			preset_signal(&w.core, peer, "psk:cpe", mid == 0, w.at, &w.o);
 		} else if ((op & 0x3f) % OPS == OP_LINE) {
 			json_decref(feedback_line(&w.core, (const char *)payload, len, w.at, &w.o));
 		} else {
