@@ -38,6 +38,10 @@ for program in dotsch-client dotsch-serverd dotsch-map dotsch-block; do
 	ok $? "$program --help fits a screen ($lines lines)"
 	"$build/$program/$program" --no-such-option >/dev/null 2>&1
 	is $? 100 "$program: an unknown option is a usage error"
+	for section in FILES SIGNALS 'EXIT STATUS' EXAMPLES; do
+		grep -q "^\.Sh $section\$" man/$program.[18]
+		ok $? "$program: the man page has the section $section"
+	done
 	like "$(grep -A30 '^\.Sh EXIT STATUS' man/$program.[18])" '111' "$program: the man page names the exit codes"
 done
 
