@@ -11,6 +11,7 @@ lab_enter "$0" "$@" || skip_all 'no namespaces can be made here'
 ip link set lo up || skip_all 'the loopback interface does not come up'
 cd "$LAB" || exit 1
 umask 077
+# shellcheck disable=SC3045 # dash knows it, too
 ulimit -n 8192
 n=${ROUTERS:-1000}
 
