@@ -20,6 +20,16 @@
 #define GRAVE_MS 15000                   /* longer than a client goes on with a hello whose alert was lost */
 #define GRAVES_MAX 1024
 
+#define EARLY_MAX 4
+#define EARLY_BYTES 1500
+
+/* A datagram that has overtaken the Finished of its handshake, which waits in the other socket. */
+struct early {
+	struct early *next;
+	size_t len;
+	uint8_t data[];
+};
+
 /* What stands behind an address pair. */
 struct udp_peer {
 	struct dtls dtls;                /* first: the channel is the peer */
@@ -28,6 +38,7 @@ struct udp_peer {
 	struct udp_socket *socket;
 	struct udp_peer *old;            /* the established session that this handshake will replace */
 	struct udp_peer *successor;      /* the handshake that will replace us */
+	struct early *early;
 	uint8_t hello[HELLO_NAME];
 	bool in_table;
 };
@@ -112,12 +123,15 @@ static void peer_gone(void *arg, struct channel *c)
 	}
 	if (p->dtls.established)
 		listen_gone(l, c);
+	for (struct early *e; (e = p->early); free(e))
+		p->early = e->next;
 	free(p);
 }
 
 static const struct start_ops start = { peer_up, peer_failed, peer_gone };
 
 struct packet {
+	bool late;                       /* not by the socket of handshakes */
 	const uint8_t *data;
 	size_t len;
 	const struct sockaddr_storage *remote, *local;
@@ -215,6 +229,36 @@ static bool has_epoch0(const uint8_t *d, size_t len)
 	return len >= 13 && !d[3] && !d[4];
 }
 
+static bool keep_early(struct udp_peer *p, const struct packet *k)
+{
+	struct early **end = &p->early, *e;
+	unsigned n = 0;
+	for (; *end; end = &(*end)->next)
+		n++;
+	if (n >= EARLY_MAX || k->len > EARLY_BYTES || !(e = malloc(sizeof *e + k->len)))
+		return false;
+	e->next = NULL;
+	e->len = k->len;
+	memcpy(e->data, k->data, k->len);
+	*end = e;
+	return true;
+}
+
+/* Its turn has come once the session is up. Each one may end it. */
+static void hand_on_early(struct udp_socket *s, const struct dtls_key *key)
+{
+	for (;;) {
+		struct table_node *n = table_find(&s->peers, key);
+		struct udp_peer *p = n ? peer_of(n) : NULL;
+		struct early *e = p && p->dtls.established ? p->early : NULL;
+		if (!e)
+			return;
+		p->early = e->next;
+		dtls_input(&p->dtls, e->data, e->len);
+		free(e);
+	}
+}
+
 static void packet(struct udp_socket *s, const struct packet *k)
 {
 	const uint8_t *name;
@@ -231,11 +275,14 @@ static void packet(struct udp_socket *s, const struct packet *k)
 	/* Two sessions on one address: what is encrypted may be for either, and each drops what is not its own. */
 	if (p->successor) {
 		bool both = !has_epoch0(k->data, k->len);
-		dtls_input(&p->successor->dtls, k->data, k->len);
+		if (!k->late || !keep_early(p->successor, k))
+			dtls_input(&p->successor->dtls, k->data, k->len);
 		n = both ? table_find(&s->peers, &k->key) : NULL;
 		if (!n || peer_of(n) != p)
 			return;
 	}
+	if (k->late && !p->dtls.established && keep_early(p, k))
+		return;
 	dtls_input(&p->dtls, k->data, k->len);
 }
 
@@ -277,14 +324,16 @@ static int batch_read(struct batch *b, const struct udp_socket *s, int fd, unsig
 	return recvmmsg(fd, b->m, max, MSG_DONTWAIT, NULL);
 }
 
-static void batch_handle(struct batch *b, struct udp_socket *s, int i)
+static void batch_handle(struct batch *b, struct udp_socket *s, int i, bool late)
 {
 	struct sockaddr_storage local;
 	if (b->m[i].msg_hdr.msg_flags & MSG_TRUNC || !b->m[i].msg_len)
 		return;
-	struct packet k = { .data = b->data[i], .len = b->m[i].msg_len, .remote = &b->remote[i], .local = local_address(s, &b->m[i].msg_hdr, &local) };
+	struct packet k = { .late = late, .data = b->data[i], .len = b->m[i].msg_len, .remote = &b->remote[i], .local = local_address(s, &b->m[i].msg_hdr, &local) };
 	k.key = dtls_key_of(k.remote, k.local);
 	packet(s, &k);
+	if (!late)
+		hand_on_early(s, &k.key);
 }
 
 static void socket_ready(void *arg, uint32_t events)
@@ -295,7 +344,7 @@ static void socket_ready(void *arg, uint32_t events)
 	for (int batch = 0; batch < BATCHES_PER_ROUND; batch++) {
 		int n = batch_read(&b, s, s->fd, BATCH);
 		for (int i = 0; i < n; i++)
-			batch_handle(&b, s, i);
+			batch_handle(&b, s, i, true);
 		if (n < BATCH)
 			return;
 	}
@@ -311,7 +360,7 @@ static void hello_ready(void *arg, uint32_t events)
 	for (int n = HELLO_BATCH; n == HELLO_BATCH && looked - began < HELLO_US;) {
 		n = batch_read(&b, s, s->hello_fd, HELLO_BATCH);
 		for (int i = 0; i < n; i++) {
-			batch_handle(&b, s, i);
+			batch_handle(&b, s, i, false);
 			now = when_span_us();
 			if (now - looked >= LOOK_US) {
 				socket_ready(s, EPOLLIN);

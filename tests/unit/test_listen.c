@@ -198,6 +198,30 @@ static void ch_45_hellos_crowd_nobody_out(void **state)
 	rig_done(&r);
 }
 
+/* A resumed session's first message may be read before its Finished, which came by the other socket. */
+static void early_message(void **state)
+{
+	(void)state;
+	static const uint8_t note[] = { 0x50, 0x01, 0x12, 0x34, 0xff, 'h', 'i' };
+	begin(true);
+	rig_dial(&r, "127.0.0.1", true, false);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	hang_up();
+	unsigned messages = r.provider.messages;
+	dial_again(r.dial);
+	assert_true(rig_until(&r, &r.router.ups, 2));
+	assert_int_equal(r.provider.ups, 1);
+	for (int i = 0; i < 2; i++)
+		assert_true(channel_send(r.router.channel, note, sizeof note));
+	channel_close(r.router.channel, true);
+	r.router.channel = NULL;
+	assert_true(rig_until(&r, &r.provider.ups, 2));
+	assert_true(rig_until(&r, &r.provider.downs, 2));
+	assert_int_equal(r.provider.messages, messages + 2);
+	rig_done(&r);
+}
+
 /* Two sockets on one port are ours; a third is another listener's, and is refused. */
 static void second_listener(void **state)
 {
@@ -369,7 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ch_45_shut_out_dtls), cmocka_unit_test(ch_45_shut_out_tls), cmocka_unit_test(ch_45_a_ticket_is_taken_dtls),
 		cmocka_unit_test(ch_45_a_ticket_is_taken_tls), cmocka_unit_test(ch_45_a_bad_ticket_is_not), cmocka_unit_test(ch_45_a_live_session_vouches),
-		cmocka_unit_test(ch_45_rate), cmocka_unit_test(ch_45_hellos_crowd_nobody_out), cmocka_unit_test(second_listener),
+		cmocka_unit_test(ch_45_rate), cmocka_unit_test(ch_45_hellos_crowd_nobody_out), cmocka_unit_test(second_listener), cmocka_unit_test(early_message),
 		cmocka_unit_test(ch_45_accept_refused), cmocka_unit_test(ch_45_no_buffers), cmocka_unit_test(half_dead_tcp),
 	};
 	return cmocka_run_group_tests_name("listen", tests, NULL, NULL);
