@@ -94,6 +94,7 @@ ok $? 'and a change by a notification, over another session than the one that ma
 kill $observe_pid 2>/dev/null
 
 # SIGHUP: sessions stay as long as their credential does; what is new holds at once.
+rm -f $LAB/observe.log
 nsenter --net=/run/netns/victim -- timeout 60 coap-client-gnutls -U -N -B 50 -s 50 -v 7 $auth "coaps://$DOTS/config" >$LAB/observe.log 2>&1 &
 observe_pid=$!
 lab_wait 10 grep -q 'c:2.05' $LAB/observe.log

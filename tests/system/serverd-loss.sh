@@ -42,6 +42,7 @@ coap() {
 beat() { timeout 20 coap-client-gnutls -U -N -B 5 -u ent-2 -k dotsexampletest0 -o beat coaps://127.0.0.1:4646/.well-known/dots/config >/dev/null 2>&1 && [ -s beat ] && rm beat; }
 # watch SCHEME MID: a client that holds a session, and observes.
 watch() {
+	rm -f watch.log
 	coap-client-gnutls -U -N -B 100 -s 100 -v 7 -u ent-1 -k dotsexampletest0 "$1://127.0.0.1:4646/.well-known/dots/mitigate/cuid=$CUID/mid=$2" >watch.log 2>&1 &
 	watch_pid=$!
 	lab_line 10 watch.log 'c:2.05'
