@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -565,6 +566,65 @@ static void happy_eyeballs_hurry_during_an_attack(void **state)
 	fill(&holes[1]);
 }
 
+/* On the way between the two: every datagram arrives twice. */
+static struct relay {
+	int inside, outside;
+	struct loop_fd in, out;
+	struct sockaddr_in router;
+	socklen_t router_len;
+} relay;
+
+static void from_router(void *arg, uint32_t events)
+{
+	uint8_t d[2000];
+	(void)arg, (void)events;
+	relay.router_len = sizeof relay.router;
+	ssize_t n = recvfrom(relay.inside, d, sizeof d, 0, (struct sockaddr *)&relay.router, &relay.router_len);
+	for (int i = 0; n > 0 && i < 2; i++)
+		assert_int_equal(send(relay.outside, d, (size_t)n, 0), n);
+}
+
+static void from_provider(void *arg, uint32_t events)
+{
+	uint8_t d[2000];
+	(void)arg, (void)events;
+	ssize_t n = recv(relay.outside, d, sizeof d, 0);
+	for (int i = 0; n > 0 && i < 2; i++)
+		assert_int_equal(sendto(relay.inside, d, (size_t)n, 0, (struct sockaddr *)&relay.router, relay.router_len), n);
+}
+
+/* RFC 9132, 7.1: a record that comes again is no second message. */
+static void replayed_records_are_dropped(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof in;
+	struct session_stats before, after;
+	(void)state;
+	relay.inside = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	relay.outside = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(relay.inside, (struct sockaddr *)&in, sizeof in), 0);
+	in.sin_port = htons(w.isp.port);
+	assert_int_equal(connect(relay.outside, (struct sockaddr *)&in, sizeof in), 0);
+	assert_int_equal(loop_add(w.loop, &relay.in, relay.inside, EPOLLIN, from_router, NULL), 0);
+	assert_int_equal(loop_add(w.loop, &relay.out, relay.outside, EPOLLIN, from_provider, NULL), 0);
+	assert_int_equal(getsockname(relay.inside, (struct sockaddr *)&in, &len), 0);
+	w.isp.port = ntohs(in.sin_port);
+	serve(1, "");
+	until(&w.isp.ups, 1);
+	until_up(0, true);
+	session_stats(w.isp.session, &before);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(ask(&w.isp, METHOD_GET, i, NULL, -1), CODE(4, 4));
+	for (int i = 0; i < 20; i++)
+		loop_step(w.loop, 0);
+	session_stats(w.isp.session, &after);
+	assert_int_equal(after.rx - before.rx, 10);
+	loop_del(w.loop, &relay.in);
+	loop_del(w.loop, &relay.out);
+	close(relay.inside);
+	close(relay.outside);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
@@ -573,6 +633,7 @@ int main(void)
 		T(ch_12_silence_ends_the_session_which_is_resumed), T(ch_12_second_way_after_three_heartbeats), T(orderly_end_is_followed_by_a_call_within_10_s),
 		T(notifies_now_and_then_while_active), T(redirection_ends_with_its_ttl), T(redirection_outlasts_an_attack), T(redirection_to_nobody_leads_home),
 		T(happy_eyeballs_in_its_order_CH_07), T(happy_eyeballs_hurry_during_an_attack),
+		T(replayed_records_are_dropped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
