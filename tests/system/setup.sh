@@ -140,7 +140,7 @@ mkdir page && cp x509/isp/server.* x509/isp/ca.crt psk/isp/peers.jsonl page && c
 	echo 'listen {'
 	examples '.Sh CLIENT.CONF' '.Sh PEERS.JSONL' | grep -E '^(address|transport) '
 	echo '}'
-	examples '.Sh CLIENT.CONF' '.Sh PEERS.JSONL' | grep -vE '^(address|transport|crl-file) '
+	examples '.Sh CLIENT.CONF' '.Sh PEERS.JSONL' | grep -vE '^(address|transport|crl-file|psk-database) '
 } | sed "s|/var/lib/dotsch-client|$LAB/page|" >page/client.conf
 "$client" -q -n -c page/client.conf >said 2>&1
 is $? 0 'every example of client.conf is taken' || said
