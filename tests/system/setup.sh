@@ -145,13 +145,14 @@ mkdir page && cp x509/isp/server.* x509/isp/ca.crt psk/isp/peers.jsonl page && c
 "$client" -q -n -c page/client.conf >said 2>&1
 is $? 0 'every example of client.conf is taken' || said
 is "$(grep -c = page/client.conf)" 15 'which are fifteen'
-# A provider is found by its address or by its domain, and has one kind of credential.
+# A provider is found by its address or by its domain, and has one kind of credential. The files have to be there.
 cp x509/isp/server.crt page/dots.crt && cp psk/router/isp.key page/ent-1.key && sed 's/./a/' psk/router/isp.key >page/ent-2.key && chmod 600 page/ent-2.key
 section() { awk '/^[.]Sh SERVERD[.]CONF/ { on = 1 } /^[.]Sh FILES/ { on = 0 } on' "$page" >"$LAB/serverd.page" && (page=$LAB/serverd.page && examples "$1" "$2"); }
 {
 	section '.Sh SERVERD.CONF' '.It Cm listen' | grep -E '^(terminating|rejected|consent-time|state)'
 	echo 'provider "isp" {'
-	section '.Sh SERVERD.CONF' '.It Cm listen' | grep -vE '^(terminating|rejected|consent-time|state|domain|server-spki)'
+	section '.Sh SERVERD.CONF' '.It Cm listen' | grep -vE '^(terminating|rejected|consent-time|state|domain|server-spki|certificate-file|key-file|ca-file|crl-file)'
+	echo "certificate-file = \"$LAB/page/server.crt\" key-file = \"$LAB/page/server.key\" ca-file = \"$LAB/page/ca.crt\""
 	echo '}'
 	echo 'listen {'
 	section '.It Cm listen' '.It Cm client'
