@@ -22,6 +22,7 @@ noinst_LIBRARIES += %D%/libclient.a
 	%D%/peer_command.c %D%/peer_command.h \
 	%D%/peer_server.c %D%/peer_server.h \
 	%D%/keys.c %D%/keys.h \
+	%D%/peer.c %D%/peer.h \
 	%D%/peers.c %D%/peers.h \
 	%D%/plan.c \
 	%D%/repl.c %D%/repl.h \
