@@ -243,9 +243,10 @@ static void each_key(struct hostset *s, const struct nat *nat, const struct rewr
 		/* The ports name the host; a protocol without ports beside them would only name everybody behind the address. */
 		if (!carries_ports(q->proto) && any_ports && m->source_port.n)
 			continue;
-		q->has_port = m->source_port.n && carries_ports(q->proto);
-		for (size_t k = 0; k < (q->has_port ? m->source_port.n : 1) && !s->failed; k++) {
-			q->port = q->has_port ? m->source_port.v[k] : (struct range){ 0, UINT16_MAX };
+		bool ports = m->source_port.n && carries_ports(q->proto);
+		for (size_t k = 0; k < (ports ? m->source_port.n : 1) && !s->failed; k++) {
+			q->port = ports ? m->source_port.v[k] : (struct range){ 0, UINT16_MAX };
+			q->has_port = q->port.lower || q->port.upper < UINT16_MAX;     /* every port is the whole address */
 			look_up(s, nat, rules, q, second);
 		}
 	}

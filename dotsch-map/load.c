@@ -96,12 +96,21 @@ static int load_fd(int fd, const struct load_source *s, struct nat_builder *b, s
 	return status;
 }
 
-static int load_one(const struct load_source *s, struct nat_builder *b, struct reason *why)
+static int open_source(const struct load_source *s, bool again, struct reason *why)
+{
+	struct stat st;
+	if (again && stat(s->path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return reason_set(why, REASON_BAD_REQUEST, "", "", "not a regular file, so it cannot be read again; write the table to a file and rename it into place");
+	int fd = open(s->path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? reason_set(why, REASON_BAD_REQUEST, "", "", "%s", strerror(errno)) : fd;
+}
+
+static int load_one(const struct load_source *s, bool again, struct nat_builder *b, struct reason *why)
 {
 	bool in = !strcmp(s->path, "-");
-	int fd = in ? STDIN_FILENO : open(s->path, O_RDONLY | O_CLOEXEC);
 	struct reason what = { 0 };
-	int status = fd < 0 ? reason_set(&what, REASON_BAD_REQUEST, "", "", "%s", strerror(errno)) : load_fd(fd, s, b, &what);
+	int fd = in ? STDIN_FILENO : open_source(s, again, &what);
+	int status = fd < 0 ? -1 : load_fd(fd, s, b, &what);
 	if (fd >= 0 && !in)
 		close(fd);
 	if (status < 0)
@@ -109,12 +118,12 @@ static int load_one(const struct load_source *s, struct nat_builder *b, struct r
 	return status;
 }
 
-struct table *load_tables(const struct load_source *sources, size_t n, struct reason *why)
+struct table *load_tables(const struct load_source *sources, size_t n, bool again, struct reason *why)
 {
 	struct nat_builder b;
 	builder_init(&b);
 	for (size_t i = 0; i < n; i++)
-		if (load_one(&sources[i], &b, why) < 0) {
+		if (load_one(&sources[i], again, &b, why) < 0) {
 			builder_free(&b);
 			return NULL;
 		}

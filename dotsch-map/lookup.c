@@ -143,7 +143,7 @@ int lookup_run(const struct options *o, char **operands, int n)
 	struct nat nat = { .tables = tables };
 	struct reason why;
 	int status = EXIT_DONE;
-	if (o->n_nat && !(tables[nat.n++] = load_tables(o->nat, o->n_nat, &why)))
+	if (o->n_nat && !(tables[nat.n++] = load_tables(o->nat, o->n_nat, false, &why)))
 		return told(&why);
 	for (size_t i = 0; i < o->n_snapshots && status == EXIT_DONE; i++) {
 		if (!(tables[nat.n] = snapshot_open(o->snapshots[i], &why)))
@@ -161,7 +161,7 @@ int lookup_run(const struct options *o, char **operands, int n)
 int compile_run(const struct options *o)
 {
 	struct reason why;
-	struct table *t = load_tables(o->nat, o->n_nat, &why);
+	struct table *t = load_tables(o->nat, o->n_nat, false, &why);
 	if (!t)
 		return told(&why);
 	int status = snapshot_write(t, o->output, &why) < 0 ? told(&why) : EXIT_DONE;

@@ -200,7 +200,7 @@ struct table *snapshot_open(const char *path, struct reason *why)
 	struct reason what = { 0 };
 	struct stat st;
 	struct table *t = NULL;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		reason_set(why, REASON_BAD_REQUEST, "", "", "%s: %s", path, fd < 0 ? strerror(errno) : "not a regular file");
 	} else {

@@ -26,12 +26,12 @@ static void told(const struct reason *why)
 }
 
 /* All --nat together make one table, each snapshot is one. */
-static int load(const struct options *o, struct table **v, size_t *n)
+static int load(const struct options *o, bool again, struct table **v, size_t *n)
 {
 	struct reason why;
 	*n = 0;
 	if (o->n_nat) {
-		if (!(v[*n] = load_tables(o->nat, o->n_nat, &why))) {
+		if (!(v[*n] = load_tables(o->nat, o->n_nat, again, &why))) {
 			told(&why);
 			return -1;
 		}
@@ -58,7 +58,7 @@ static void on_reload(void *arg, bool force)
 	struct table *v[OPTIONS_MAX_SOURCES + 1];
 	size_t n;
 	(void)force;
-	if (load(t->o, v, &n) < 0) {
+	if (load(t->o, true, v, &n) < 0) {
 		log_warning("the tables that were loaded before stay in use");
 		return;
 	}
@@ -80,7 +80,7 @@ int stage_tables(const struct options *o, struct stage *s)
 {
 	static const struct stage_ops ops = { .mitigate = on_mitigate, .reload = on_reload, .close = on_close };
 	struct tables *t = calloc(1, sizeof *t);
-	if (!t || load(o, t->v, &t->nat.n) < 0) {
+	if (!t || load(o, false, t->v, &t->nat.n) < 0) {
 		free(t);
 		return -1;
 	}

@@ -110,7 +110,7 @@ static struct table *bench_load(double *seconds)
 	char more[240];
 	long before = resident();
 	double start = now(), cpu = used(RUSAGE_SELF);
-	struct table *t = load_tables(&s, 1, &why);
+	struct table *t = load_tables(&s, 1, false, &why);
 	*seconds = now() - start;
 	cpu = used(RUSAGE_SELF) - cpu;
 	must(t, why.text);

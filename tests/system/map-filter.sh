@@ -116,6 +116,24 @@ exec 4>&-
 wait "$filter"
 filter=
 
+# A table from a pipe is there once: reading it again would wait for a writer, and all lines with it.
+mkfifo "$work/pipe.json" "$work/lines3"
+timeout 60 "$map" --follow --captured $now --nat "$work/pipe.json" <"$work/lines3" >"$work/followed" 2>"$work/log" &
+filter=$!
+exec 4>"$work/lines3"
+timeout 10 cp "$golden/map-nat.json" "$work/pipe.json"
+wait_for 10 said 'pipe.json: not a regular file, so it cannot be read again' 1
+ok $? '--follow: a pipe is not read again'
+request f 20480 >&4
+wait_for 10 answers 1
+is "$(source_of 1)" 100.64.8.21/32 'and lines go on to be answered from what it gave'
+request g 0 | sed 's/"lower-port":0/&,"upper-port":65535/' >&4
+wait_for 10 answers 2
+is "$(sed -n 2p "$work/followed" | jq -r '[.type, .field] | join(" ")')" 'error source-prefix' 'all ports are the whole address, of which one port is known'
+exec 4>&-
+wait "$filter"
+filter=
+
 # Tables that are refused at the start, and command lines.
 timeout 10 "$map" --nat "$work/cut.json" </dev/null >/dev/null 2>"$work/err"
 is $? 111 'a table that is cut short is refused at the start'
