@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The documents fit the programs: man pages are clean, and every long option stands both in --help and in the man page.
+# The documents fit the programs: man pages are clean, and every long option stands both in --help and in the man page, every
+# member of a line in dotsch-lines(5).
 set -u
 . "${top_srcdir:-.}/tests/tap.sh"
 build=$(cd "${top_builddir:-.}" && pwd)
@@ -44,6 +45,38 @@ for program in dotsch-client dotsch-serverd dotsch-map dotsch-block; do
 	done
 	like "$(grep -A30 '^\.Sh EXIT STATUS' man/$program.[18])" '111' "$program: the man page names the exit codes"
 done
+
+# dotsch-lines(5) tells each type, each member and each word of the schema. The envelope and the DOTS content have sections of their own; labels of the status
+# are in dotsch(7).
+section_words() {
+	awk -v type="$1" '/^\.S[sh] / { in_it = 0; for (i = 2; i <= NF; i++) { w = $i; gsub(/,/, "", w); if ($1 == ".Ss" && w == type) in_it = 1 } } in_it' man/dotsch-lines.5 |
+		sed -nE 's/^\.(It )?(Cm|Li|Sx) //p' | tr -s ' ,' '\n' | sort -u
+}
+schema=contrib/dotsch-lines.schema.json
+if command -v jq >/dev/null; then
+	for type in $(jq -r '."$defs" | keys[] | select(startswith("line-")) | ltrimstr("line-")' $schema); do
+		words=$(section_words "$type")
+		missing=$(jq -r --arg t "line-$type" '."$defs"[$t].properties | [keys[], (.[].enum? // [])[]] | unique[]
+			| select(test("^(type|time|ref|part|peer|cuid|mid|origin|instance|to|attack-time|ietf-.*|attack-.*|dots-client-.*)$") | not)' $schema |
+			while read -r word; do printf '%s\n' "$words" | grep -qxF -- "$word" || printf '%s ' "$word"; done)
+		[ -n "$words$(grep -x "\.Ss $type" man/dotsch-lines.5)" ]
+		ok $? "dotsch-lines(5) has the type $type"
+		is "$missing" '' "dotsch-lines(5) tells every member and word of $type"
+	done
+	for label in $(jq -r '."$defs".scope.properties.status.enum[]' $schema); do
+		grep -q "^\.It Li $label " man/dotsch.7
+		ok $? "dotsch(7) tells what $label means"
+	done
+	# Each type that a program writes has its part of the schema.
+	written=$(grep -rhoE 'envelope_new\("[a-z]+"' dotsch-*/*.c lib/*/*.c | sed 's/.*"\(.*\)"/\1/' | sort -u)
+	for type in $written; do
+		jq -e --arg t "line-$type" '."$defs"[$t]' $schema >/dev/null
+		ok $? "the schema has the type $type"
+	done
+fi
+peer_members=$(grep -ohE '\(object, "[a-z-]+"' dotsch-client/peer.c dotsch-client/peer_server.c | sed 's/.*"\(.*\)"/\1/' | sort -u)
+told=$(sed -n '/^\.Sh PEERS.JSONL/,/^\.Sh SERVERD/s/^\.It Li //p' man/dotsch.conf.5 | tr -s ' ,' '\n' | sort -u)
+is "$told" "$peer_members" 'dotsch.conf(5) has every member of peers.jsonl, and no other'
 
 for f in README.md CONTRIBUTING.md SECURITY.md NEWS; do
 	[ -s $f ]
