@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
 
 static const struct conf_key top_keys[] = {
 	{ .name = "terminating-time", .type = CONF_DURATION, .fallback = "120s", .min = 0, .max = 300 },
@@ -102,6 +105,25 @@ static int peers(struct settings *c, const struct conf_section *top, struct reas
 	return read_peers(c, top, "provider", settings_read_provider, why) != 0 || read_peers(c, top, "client", settings_read_client, why) != 0 ? -1 : 0;
 }
 
+static bool holds_keys(const struct conf_section *top)
+{
+	for (size_t i = 0; i < conf_count(top, "provider"); i++)
+		if (conf_string(conf_sub(top, "provider", i), "psk-key") != NULL)
+			return true;
+	for (size_t i = 0; i < conf_count(top, "client"); i++)
+		if (conf_count(conf_sub(top, "client", i), "psk-key") > 0)
+			return true;
+	return false;
+}
+
+static void warn_of_readers(const char *path, const struct conf_section *top)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && (st.st_mode & S_IRWXO) != 0 && holds_keys(top))
+		log_warning("%s can be read by everybody, and holds keys: chmod o= %s", path, path);
+}
+
 struct settings *settings_load(const char *path, struct reason *why)
 {
 	struct settings *c = calloc(1, sizeof(*c));
@@ -125,6 +147,7 @@ struct settings *settings_load(const char *path, struct reason *why)
 	c->state = conf_string(top, "state");
 	if (peers(c, top, why) != 0)
 		goto fail;
+	warn_of_readers(path, top);
 	return c;
 fail:
 	settings_free(c);

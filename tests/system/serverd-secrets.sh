@@ -40,6 +40,20 @@ refused() {
 refused psk.key 'a pre-shared key'
 refused raw.key 'a private key'
 
+# readers CONFIGURATION EXPECTED NAME: what is said when everybody may read it.
+readers() {
+	chmod 644 $1
+	dotsch-serverd -n -c $1 >printed 2>&1
+	is "$?: $(grep -c "$1 can be read by everybody, and holds keys: chmod o= $1" printed)" "0: $2" "$3"
+	chmod 600 $1
+}
+sed -n '1p; 3p' serverd.conf >files.conf
+sed -n 2p serverd.conf >inline.conf
+sed -n '4,$p' serverd.conf >clients.conf
+readers files.conf 0 'a configuration without keys may be read by everybody'
+readers inline.conf 1 'one with psk-key is warned of'
+readers clients.conf 1 'one with keys of clients, too'
+
 dotsch-serverd -v -v -c serverd.conf </dev/null >out 2>err &
 pid=$!
 lab_line 10 out '"event":"unreachable"'
