@@ -97,14 +97,22 @@ static void find_one(void *arg, struct record *r)
 	c->n_found++;
 }
 
+/* All that the line means; one at least, if it names a mid. */
+static int find_all(struct command *c, struct reason *why)
+{
+	ledger_each(&server_core(c->server)->ledger, find_one, c);
+	if (c->has_mid && c->n_found == 0)
+		return reason_set(why, REASON_BAD_REQUEST, "mid", "", "no such mitigation: %u", c->mid);
+	return 0;
+}
+
 /* The one mitigation that the line means. */
 static int find(struct command *c, struct reason *why)
 {
 	if (!c->has_mid)
 		return reason_set(why, REASON_BAD_REQUEST, "mid", "", "missing: which mitigation?");
-	ledger_each(&server_core(c->server)->ledger, find_one, c);
-	if (c->n_found == 0)
-		return reason_set(why, REASON_BAD_REQUEST, "mid", "", "no such mitigation: %u", c->mid);
+	if (find_all(c, why) != 0)
+		return -1;
 	if (c->n_found > 1)
 		return reason_set(why, REASON_BAD_REQUEST, "peer", "", "%zu mitigations have the mid %u: name peer and cuid too, as PEER/CUID/MID", c->n_found, c->mid);
 	return 0;
@@ -178,6 +186,8 @@ static int audit(struct command *c, struct reason *why)
 static int dispatch(struct command *c, const char *type, struct reason *why)
 {
 	if (strcmp(type, "show") == 0 || strcmp(type, "pending") == 0) {
+		if (find_all(c, why) != 0)
+			return -1;
 		c->pending_only = *type == 'p';
 		ledger_each(&server_core(c->server)->ledger, show_one, c);
 	} else if (strcmp(type, "decision") == 0) {

@@ -34,11 +34,16 @@ static void on_repeat(void *arg)
 {
 	struct peer *p = arg;
 
-	if (p->sessions == NULL)
-		return;
-	if (p->mitigating)
-		peer_sessions_notify(p, observes_any, NULL);
-	loop_timer_set(server_loop(p->server), &p->repeat, REPEAT_STATUS_MS);
+	peer_sessions_notify(p, observes_any, NULL);
+	peer_repeat(p);
+}
+
+void peer_repeat(struct peer *p)
+{
+	if (p->mitigating && p->sessions != NULL)
+		loop_timer_set(server_loop(p->server), &p->repeat, REPEAT_STATUS_MS);
+	else
+		loop_timer_stop(server_loop(p->server), &p->repeat);
 }
 
 struct peer *peer_new(struct server *server, const struct peer_config *config, struct reason *why)
@@ -99,6 +104,7 @@ void peer_mitigation_changed(struct peer *p, const char *cuid, uint32_t mid)
 	if (mitigating == p->mitigating)
 		return;
 	p->mitigating = mitigating;
+	peer_repeat(p);
 	peer_dial_hurry(p);
 	for (struct peer_session *ps = p->sessions; ps != NULL; ps = ps->next)
 		if (ps->session != NULL)

@@ -50,6 +50,8 @@ struct peer_session *peer_session(const struct peer *p);
 /* Takes the channel over, and tells. NULL when out of memory. */
 struct peer_session *peer_session_new(struct peer *p, struct channel *c);
 void peer_session_end(struct peer_session *ps, bool notify);
+/* Arms what tells active mitigations again; an idle session wakes nobody. */
+void peer_repeat(struct peer *p);
 /* Its heartbeats follow the set that applies. */
 void peer_session_follow(struct peer_session *ps);
 void peer_sessions_notify(struct peer *p, bool (*match)(void *arg, const struct message *registered), void *arg);

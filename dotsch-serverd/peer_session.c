@@ -137,7 +137,7 @@ struct peer_session *peer_session_new(struct peer *p, struct channel *c)
 	/* Not negotiated again: the defaults (RFC 9132, 4.5). */
 	sigconfig_init(&ps->sigconfig, p->config->nat_timeout);
 	peer_session_follow(ps);
-	loop_timer_set(server_loop(p->server), &p->repeat, REPEAT_STATUS_MS);
+	peer_repeat(p);
 	server_say(p->server, line);
 	return ps;
 }

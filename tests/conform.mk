@@ -15,7 +15,7 @@ tests_unit_test_conform_client_LDFLAGS = $(WRAP_CLOCK)
 tests_unit_test_conform_client_LDADD = $(CLIENT_TEST_LIBS) $(SQLITE_LIBS)
 tests_unit_test_conform_calls_SOURCES = tests/unit/test_conform_calls.c
 tests_unit_test_conform_calls_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_conform_calls_LDFLAGS = $(WRAP_CLOCK)
+tests_unit_test_conform_calls_LDFLAGS = $(WRAP_CLOCK) -Wl,--wrap=tls_random
 tests_unit_test_conform_calls_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
 TESTS += tests/system/conform-foreign.sh
 EXTRA_DIST += tests/system/conform-foreign.sh

@@ -1,5 +1,5 @@
 # Tests of serverd.
-SERVERD_TESTS = tests/unit/test_store tests/unit/test_serverd_mitigate tests/unit/test_serverd_clients tests/unit/test_serverd_base tests/unit/test_serverd_policy tests/unit/test_serverd_stages tests/unit/test_serverd_feedback tests/unit/test_serverd_keep \
+SERVERD_TESTS = tests/unit/test_store tests/unit/test_serverd_mitigate tests/unit/test_serverd_clients tests/unit/test_serverd_base tests/unit/test_serverd_policy tests/unit/test_serverd_stages tests/unit/test_serverd_pipeline tests/unit/test_serverd_feedback tests/unit/test_serverd_keep \
 	tests/unit/test_serverd_link
 check_PROGRAMS += $(SERVERD_TESTS)
 TESTS += $(SERVERD_TESTS)
@@ -16,6 +16,10 @@ tests_unit_test_serverd_clients_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_serverd_stages_SOURCES = tests/unit/test_serverd_stages.c
 tests_unit_test_serverd_stages_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_serverd_stages_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_serverd_pipeline_SOURCES = tests/unit/test_serverd_pipeline.c
+tests_unit_test_serverd_pipeline_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_serverd_pipeline_LDFLAGS = $(WRAP_CLOCK)
+tests_unit_test_serverd_pipeline_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_serverd_policy_SOURCES = tests/unit/test_serverd_policy.c
 tests_unit_test_serverd_policy_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_serverd_policy_LDADD = $(SERVERD_LIBS) $(CMOCKA_LIBS)

@@ -78,6 +78,9 @@ ok $? 'an unknown command too'
 key 'accept 1' Enter
 wait_for 5 shows 'refused: mid: no such mitigation: 1'
 ok $? 'and what is refused'
+key 'show 2' Enter
+wait_for 5 shows 'refused: mid: no such mitigation: 2'
+ok $? 'one that is not there is not shown in silence'
 key audit Enter
 wait_for 5 shows "isp/$mid +requested by isp" && shows "isp/$mid +accepted by uid 0" && shows "isp/$mid +rejected by uid 0"
 ok $? 'the trail says who asked and who decided'

@@ -65,4 +65,19 @@ is "$(stat -c %a tickets)" 600 'the ticket key is its own'
 kill $pid
 wait $pid
 is $? 0 'ends with 0'
+
+# Who has no privilege reads nothing out of a process that may not be dumped, though it is of the same user; what may be dumped he reads.
+bare='setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all'
+SECRET_HERE=1 $bare sleep 100 &
+other=$!
+SECRET_HERE=1 $bare dotsch-serverd -q -c serverd.conf </dev/null >out 2>err &
+pid=$!
+lab_line 10 out '"event":"unreachable"'
+ok $? 'it runs without privileges'
+is "$($bare cat "/proc/$other/environ" | grep -c SECRET_HERE)" 1 'the environment of another program can be read'
+# A sanitized build can be dumped, for its leak checker.
+grep -q libasan "/proc/$pid/maps" ||
+	like "$($bare cat "/proc/$pid/environ" 2>&1)" 'Permission denied' 'but not that of dotsch-serverd: no memory of it is dumped or traced'
+kill $pid $other
+wait
 done_testing

@@ -20,7 +20,7 @@
 
 #include "base/when.h"
 #include "dots/cbor.h"
-#include "dotsch-serverd/server.h"
+#include "dotsch-serverd/peer_private.h"
 #include "link/listen.h"
 
 #define CUID "JsS3O6jh2HfM8ypzxXQUQQ"
@@ -33,6 +33,20 @@ int64_t __wrap_when_boot_ms(void);
 int64_t __wrap_when_boot_ms(void)
 {
 	return __real_when_boot_ms() + jumped;
+}
+
+/* What the next random number is; -1 = any. */
+static int64_t chosen = -1;
+void __real_tls_random(void *to, size_t len);
+void __wrap_tls_random(void *to, size_t len);
+
+void __wrap_tls_random(void *to, size_t len)
+{
+	const uint32_t r = (uint32_t)chosen;
+	if (chosen >= 0 && len == sizeof r)
+		memcpy(to, &r, sizeof r);
+	else
+		__real_tls_random(to, len);
 }
 
 struct provider {
@@ -399,6 +413,66 @@ static void orderly_end_is_followed_by_a_call_within_10_s(void **state)
 	}
 }
 
+/* The moment within the 10 s is drawn: here 0, 4 and 9.999 s. */
+static void orderly_end_is_followed_by_a_call_at_random(void **state)
+{
+	static const unsigned drawn[] = { 0, 4000, 9999 };
+	(void)state;
+	serve(1, "");
+	until(&w.isp.ups, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		pass(60);
+		chosen = drawn[i];
+		session_close(w.isp.session, true);
+		w.isp.session = NULL;
+		until_up(0, false);
+		chosen = -1;
+		pass(drawn[i] / 1001);
+		for (int k = 0; k < 5; k++)
+			loop_step(w.loop, 20);
+		if (drawn[i] > 0)
+			assert_int_equal(w.isp.ups, i + 1);
+		pass(2);
+		until(&w.isp.ups, i + 2);
+		until_up(0, true);
+	}
+}
+
+static bool repeats(void)
+{
+	return loop_timer_armed(&server_peer(w.server, "isp")->repeat);
+}
+
+/* Left alone for a year: no wake-ups but for heartbeats while nothing is mitigated. */
+static void idle_session_repeats_no_status(void **state)
+{
+	(void)state;
+	serve(1, "");
+	until(&w.isp.ups, 1);
+	assert_false(repeats());
+	assert_int_equal(ask(&w.isp, METHOD_PUT, 7, "10.20.0.1/32", -1), CODE(2, 1));
+	assert_true(repeats());
+	pass(40);
+	assert_true(repeats());
+	assert_int_equal(ask(&w.isp, METHOD_DELETE, 7, NULL, -1), CODE(2, 2));
+	assert_true(repeats());
+	pass(150);
+	assert_false(repeats());
+	/* A session that comes while something is mitigated has it from the start. */
+	assert_int_equal(ask(&w.isp, METHOD_PUT, 8, "10.20.0.1/32", -1), CODE(2, 1));
+	session_close(w.isp.session, true);
+	w.isp.session = NULL;
+	be_gone(&w.isp);
+	until_up(0, false);
+	pass(60);
+	assert_false(repeats());
+	be_there(&w.isp);
+	pass(330);
+	until(&w.isp.ups, 2);
+	until_up(0, true);
+	assert_true(repeats());
+}
+
 /* RFC 9132, 4.4.2.1: also without a change, since notifications can be lost; never faster than one per 3 s. */
 static void notifies_now_and_then_while_active(void **state)
 {
@@ -631,6 +705,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(ch_01_one_session_with_each_provider), T(ch_02_calls_home_in_quiet_times), T(ch_11b_requests_keep_the_session),
 		T(ch_12_silence_ends_the_session_which_is_resumed), T(ch_12_second_way_after_three_heartbeats), T(orderly_end_is_followed_by_a_call_within_10_s),
+		T(orderly_end_is_followed_by_a_call_at_random), T(idle_session_repeats_no_status),
 		T(notifies_now_and_then_while_active), T(redirection_ends_with_its_ttl), T(redirection_outlasts_an_attack), T(redirection_to_nobody_leads_home),
 		T(happy_eyeballs_in_its_order_CH_07), T(happy_eyeballs_hurry_during_an_attack),
 		T(replayed_records_are_dropped),

@@ -35,6 +35,7 @@ static const struct { const char *label; struct target targets[4]; } services[] 
 	{ "weighted", { { 1, 0, 1, "light.example" }, { 1, 65535, 2, "heavy.example" } } },
 	{ "denied", { { 0, 0, 0, "." } } },
 };
+static uint8_t moved_to = 1;             /* "moves" is at 127.0.0.this */
 static struct target dialled;            /* what "_dots-call-home._udp.dialled" is answered with */
 
 static size_t put16(uint8_t *to, unsigned v)
@@ -107,7 +108,7 @@ static void answer(void *arg, uint32_t events)
 		end += d[end] + 1u;
 	bool six = d[end + 2] == 28;
 	size_t at = end + 5;
-	bool has = strcmp(label, "both") == 0 || strcmp(label, six ? "six" : "four") == 0;
+	bool has = strcmp(label, "both") == 0 || strcmp(label, six ? "six" : "four") == 0 || (strcmp(label, "moves") == 0 && !six);
 	if (strcmp(label, "silent") == 0)
 		return;
 	d[2] = 0x85;
@@ -126,7 +127,7 @@ static void answer(void *arg, uint32_t events)
 		if (six)
 			memcpy(d + at, &in6addr_loopback, 16);
 		else
-			memcpy(d + at, (uint8_t[]){ 127, 0, 0, 1 }, 4);
+			memcpy(d + at, (uint8_t[]){ 127, 0, 0, strcmp(label, "moves") == 0 ? moved_to : 1 }, 4);
 		at += six ? 16 : 4;
 	}
 	sendto(server.fd, d, at, 0, (struct sockaddr *)&from, len);
@@ -238,6 +239,31 @@ static void test_dial_by_name(void **state)
 	loop_free(r.loop);
 }
 
+/* The provider is at another address after a while, without a word of it to its routers: each call looks the name up anew. */
+static void test_dial_looks_up_anew(void **state)
+{
+	char text[64];
+	(void)state;
+	begin();
+	moved_to = 1;
+	rig_listen(&r, "127.0.0.1", true, false);
+	rig_dial(&r, "moves.example.", true, false);
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	channel_close(r.provider.channel, true);
+	r.provider.channel = NULL;
+	listen_free(r.listen);
+	assert_true(rig_until(&r, &r.router.downs, 1));
+	moved_to = 2;
+	rig_listen(&r, "127.0.0.2", true, false);
+	dial_again(r.dial);
+	assert_true(rig_until(&r, &r.router.ups, 2));
+	sockaddr_format(&r.router.channel->remote, text);
+	assert_memory_equal(text, "127.0.0.2:", 10);
+	end();
+	rig_done(&r);
+}
+
 static struct result service(const char *name)
 {
 	struct result x = { .names = names_service(r.loop, name, &ops, &x) };
@@ -335,7 +361,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_by_dns),
 		cmocka_unit_test(test_names_silence),
-		cmocka_unit_test(test_dial_by_name),
+		cmocka_unit_test(test_dial_by_name), cmocka_unit_test(test_dial_looks_up_anew),
 		cmocka_unit_test(test_service_in_order),
 		cmocka_unit_test(test_dial_by_service),
 	};
