@@ -199,14 +199,21 @@ static bool protected(struct plan *p, const struct plan_policy *policy)
 	return false;
 }
 
+/* An unknown word is no certainty. Nobody found is a case of its own. */
+static bool unsure(const struct plan_input *in)
+{
+	return in->has_hosts && in->certainty && strcmp(in->certainty, "exact") != 0 && strcmp(in->certainty, "likely") != 0 &&
+	       (in->n_hosts || strcmp(in->certainty, "unresolved") != 0);
+}
+
 /* Which of the cases it is; false when nothing is to be built. */
 static bool choose(const struct plan_input *in, const struct plan_policy *policy, struct plan *p)
 {
-	bool unsure = in->certainty && (!strcmp(in->certainty, "ambiguous") || !strcmp(in->certainty, "stale"));
 	if (in->pending)
 		return not_enforced(p, PLAN_HELD, "pending", "the owner has not consented yet"), false;
-	if (in->has_hosts && unsure)
-		return not_enforced(p, PLAN_HELD, "ambiguous", "%zu inside hosts match and the request does not tell them apart (%s)", in->n_hosts, in->certainty), false;
+	if (unsure(in))
+		return not_enforced(p, PLAN_HELD, "ambiguous", in->n_hosts > 1 ? "%zu inside hosts match and the request does not tell them apart (%s)" :
+			"%zu inside host matches, but not for sure (%s)", in->n_hosts, in->certainty), false;
 	p->device = in->n_hosts > 0;
 	if (in->has_hosts && !p->device && !in->m->source_port.n)
 		return not_enforced(p, PLAN_HELD, "unresolved", "no inside host was found, and without a source port a rule would hit others as well"), false;
@@ -271,7 +278,9 @@ int plan_make(const struct plan_input *in, const struct plan_policy *policy, str
 		if (p->n_mac && ((f && p->by_mac) || quarantine))
 			rules_of(in, p, policy, family, true);
 	}
-	if (!p->n_rules)
+	if (!p->n_rules && !m->target_prefix.n)
+		not_enforced(p, PLAN_REFUSED, "invalid", "there is no target-prefix, and names are not resolved here");
+	else if (!p->n_rules)
 		not_enforced(p, PLAN_REFUSED, "invalid", "no packet can match: targets and sources are of different families, or the protocols do not fit");
 	return 0;
 no_memory:

@@ -102,7 +102,9 @@ static int open_source(const struct load_source *s, bool again, struct reason *w
 	if (again && stat(s->path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "not a regular file, so it cannot be read again; write the table to a file and rename it into place");
 	int fd = open(s->path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? reason_set(why, REASON_BAD_REQUEST, "", "", "%s", strerror(errno)) : fd;
+	if (fd < 0)
+		reason_set(why, REASON_BAD_REQUEST, "", "", "%s", strerror(errno));
+	return fd;
 }
 
 static int load_one(const struct load_source *s, bool again, struct nat_builder *b, struct reason *why)

@@ -113,6 +113,16 @@ static void uncertain_is_not_enforced(void **state)
 	char *got = planned(SCOPE("\"203.0.113.9/32\"", "\"100.64.8.21/32\"", SPORT), h, 2, true, "ambiguous", false, &usual);
 	assert_string_equal(got, "held ambiguous: 2 inside hosts match and the request does not tell them apart (ambiguous)\n");
 	free(got);
+	got = planned(SCOPE("\"203.0.113.9/32\"", "\"100.64.8.21/32\"", SPORT), h, 1, true, "stale", false, &usual);
+	assert_string_equal(got, "held ambiguous: 1 inside host matches, but not for sure (stale)\n");
+	free(got);
+	/* A word that nobody knows promises nothing. */
+	got = planned(SCOPE("\"203.0.113.9/32\"", "\"100.64.8.21/32\"", SPORT), h, 2, true, "certain", false, &usual);
+	assert_string_equal(got, "held ambiguous: 2 inside hosts match and the request does not tell them apart (certain)\n");
+	free(got);
+	got = planned(SCOPE("\"203.0.113.9/32\"", "\"100.64.8.21/32\"", SPORT), h, 1, true, "unresolved", false, &usual);
+	assert_string_equal(got, "held ambiguous: 1 inside host matches, but not for sure (unresolved)\n");
+	free(got);
 	got = planned(SCOPE("\"203.0.113.9/32\"", "\"100.64.8.21/32\"", SPORT), h, 1, true, "exact", true, &usual);
 	assert_string_equal(got, "held pending: the owner has not consented yet\n");
 	free(got);
@@ -129,6 +139,8 @@ static void as_requested_without_a_map(void **state)
 	    "forward ipv6 from 2001:db8:123::/64 to 2001:db8:c000::9/128 ipv6-icmp type 8: drop\n");
 	/* Types alone mean ICMP alone. */
 	expect_with(&usual, SCOPE("\"203.0.113.9/32\"", "\"198.51.100.5/32\"", TYPE8), NULL, NULL, "forward ipv4 from 198.51.100.5/32 to 203.0.113.9/32 icmp type 8: drop\n");
+	expect_with(&usual, "{\"target-fqdn\":[\"victim.example\"],\"ietf-dots-call-home:source-prefix\":[\"198.51.100.5/32\"],\"lifetime\":60}", NULL, NULL,
+	    "refused invalid: there is no target-prefix, and names are not resolved here\n");
 	/* Nothing of one family alone can match. */
 	expect_with(&usual, SCOPE("\"203.0.113.9/32\"", "\"2001:db8:123::/64\"", UDP), NULL, NULL,
 	    "refused invalid: no packet can match: targets and sources are of different families, or the protocols do not fit\n");
