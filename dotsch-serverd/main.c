@@ -22,7 +22,7 @@ struct options {
 };
 
 static const struct cli_option table[] = {
-	{ "config", 'c', "FILE", "the configuration (required)" },
+	{ "config", 'c', "FILE", "the configuration; runs the agent" },
 	{ "socket", 's', "SOCKET", "with -c: where the owner's commands are taken; alone: attach to a running serverd there" },
 	{ "exec", 0, "PIPELINE", "run PIPELINE with sh -c, both its ends connected: it gets the requests and tells what it dropped" },
 	{ "notify", 0, "COMMAND", "run COMMAND with sh -c for each event the owner should know, the event as a line on its stdin" },
@@ -36,7 +36,7 @@ static const struct cli_program program = {
 	.usage = "-c FILE [-s SOCKET] [--exec PIPELINE] [--notify COMMAND]\n-n -c FILE\n-s SOCKET [pending | show | accept | reject | withdraw | sessions | audit] [ARGUMENTS]",
 	.purpose = "Calls home to a provider, takes its requests to stop attacks that leave this network, and hands the valid ones on.",
 	.options = table,
-	.example = "dotsch-serverd -c /etc/dotsch/serverd.conf --exec 'dotsch-map --conntrack | dotsch-block'",
+	.example = "  dotsch-serverd -c /etc/dotsch/serverd.conf --exec 'dotsch-map --conntrack | dotsch-block'",
 };
 
 static int on_option(void *arg, const char *name, const char *value)

@@ -88,4 +88,9 @@ for f in $named; do
 	[ -e "$f" ]
 	ok $? "$f, which the documents name, exists"
 done
+# Each file that ARCHITECTURE.md names exists, by its path or in some folder.
+for f in $(grep -oE '`[A-Za-z0-9_/.-]+[.](c|h|sh|json|jsonl)`' doc/ARCHITECTURE.md | tr -d '`' | sort -u); do
+	[ -e "$f" ] || [ -n "$(find lib dotsch-client dotsch-serverd dotsch-map dotsch-block tests -name "$f" -print)" ]
+	ok $? "$f, which ARCHITECTURE.md names, exists"
+done
 done_testing
