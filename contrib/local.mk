@@ -1,5 +1,5 @@
 # Demo, quickstart, the first run, and integrations.
-EXTRA_DIST += .ci/run .shellcheckrc contrib/quickstart contrib/demo/run
+EXTRA_DIST += .ci/run .shellcheckrc contrib/quickstart contrib/demo/run contrib/demo/README.md contrib/completion/README.md contrib/nat-events/README.md
 # Scripts to run and to read, beside the documents.
 examplesdir = $(docdir)/examples
 dist_examples_SCRIPTS =

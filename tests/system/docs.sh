@@ -88,6 +88,11 @@ for f in $named; do
 	[ -e "$f" ]
 	ok $? "$f, which the documents name, exists"
 done
+for folder in contrib/*/; do
+	case $folder in contrib/lines/) continue ;; esac      # what the others share
+	[ -s "$folder/README.md" ]
+	ok $? "$folder has a README"
+done
 # Each file that ARCHITECTURE.md names exists, by its path or in some folder.
 for f in $(grep -oE '`[A-Za-z0-9_/.-]+[.](c|h|sh|json|jsonl)`' doc/ARCHITECTURE.md | tr -d '`' | sort -u); do
 	[ -e "$f" ] || [ -n "$(find lib dotsch-client dotsch-serverd dotsch-map dotsch-block tests -name "$f" -print)" ]
