@@ -89,12 +89,17 @@ static void take_counters(struct record *r, const struct envelope *e, int64_t no
 	take_rate(r, m, COUNTER_PKTS, COUNTER_PPS, &r->pkts, now);
 }
 
+static bool not_enforced(const struct envelope *e, const char *cause)
+{
+	const char *told = json_string_value(json_object_get(e->json, "cause"));
+
+	return json_is_false(json_object_get(e->json, "enforced")) && told != NULL && strcmp(told, cause) == 0;
+}
+
 /* Not enforced because the device is not known for certain. Everything else that the enforcing side says ends that. */
 static void take_held(struct record *r, const struct envelope *e)
 {
-	const char *cause = json_string_value(json_object_get(e->json, "cause"));
-
-	r->held = json_is_false(json_object_get(e->json, "enforced")) && cause != NULL && (strcmp(cause, "ambiguous") == 0 || strcmp(cause, "unresolved") == 0);
+	r->held = not_enforced(e, "ambiguous") || not_enforced(e, "unresolved");
 }
 
 static void take_report(struct record *r, enum dots_status s, const char *reason, struct outcome *o)
@@ -133,7 +138,8 @@ static int status(struct core *core, const struct envelope *e, struct moment at,
 	if (label != NULL)
 		s = dots_status_of(label);
 	if (s >= STATUS_IN_PROGRESS && s <= STATUS_EXCEEDED) {
-		take_report(r, s, reason, o);
+		/* That the owner is asked is known here, and why. */
+		take_report(r, s, not_enforced(e, "pending") ? NULL : reason, o);
 		preset_stopped(core, r, at, o);
 	} else if (label != NULL && s == STATUS_NONE && !passed_on(e))   /* an agent in between has words of its own: waiting, expired */
 		return reason_set(why, REASON_BAD_REQUEST, "status", "RFC 9132, 4.4.2", "\"%s\" is no status", label);

@@ -204,6 +204,10 @@ static void consent_ask_CH_29_CH_30(void **state)
 	/* What the ring says about a pending one changes nothing but the device. */
 	feed(f, STATUS7("attack-successfully-mitigated", ",\"hosts\":[{\"address\":\"192.168.1.66\"},{\"address\":\"192.168.1.67\"}],\"certainty\":\"ambiguous\""));
 	assert_int_equal(status_of(f, 7), STATUS_IN_PROGRESS);
+	/* The owner goes on being told why he is asked, not that he is. */
+	put(f, 8, asking("200.0.0.0/8", SOURCE, 1800));
+	assert_string_equal(feed(f, "{\"type\":\"status\"," WHO "8,\"status\":\"attack-mitigation-in-progress\",\"enforced\":false,\"cause\":\"pending\",\"reason\":\"no consent\"}"), "");
+	assert_non_null(strstr(ledger_find(&f->core.ledger, "isp", CUID, 8)->note, "target"));
 	assert_string_equal(feed(f, "{\"type\":\"decision\"," WHO "7,\"decision\":\"accept\",\"host\":\"192.168.1.67\"}"), "");
 	l = line(f, 0);
 	assert_non_null(strstr(l, "\"consent\":\"given\",\"hosts\":[{\"address\":\"192.168.1.67\"}],\"certainty\":\"exact\""));
