@@ -139,6 +139,17 @@ static void put_scope(json_t *line, const struct prefix_list *scope)
 	json_put(line, "scope", list);
 }
 
+/* Why there is no session, and when the next attempt is. */
+static void put_absence(json_t *line, const struct peer *p)
+{
+	int64_t left = p->next_at - loop_now(server_loop(p->server));
+
+	if (p->why[0] != '\0')
+		json_put_string(line, "reason", p->why);
+	if (left > 0)
+		json_put_int(line, "retry", (left + 999) / 1000);
+}
+
 json_t *peer_describe(const struct peer *p)
 {
 	const struct peer_session *ps = peer_session(p);
@@ -146,8 +157,10 @@ json_t *peer_describe(const struct peer *p)
 	struct session_stats stats;
 
 	put_scope(line, p->config->channel == CHANNEL_BASE ? &p->config->targets : &p->domain);
-	if (ps == NULL)
+	if (ps == NULL) {
+		put_absence(line, p);
 		return line;
+	}
 	session_stats(ps->session, &stats);
 	peer_put_channel(line, session_channel(ps->session));
 	json_put_int(line, "seconds", (loop_now(server_loop(p->server)) - ps->up_at) / 1000);

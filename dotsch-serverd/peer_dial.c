@@ -200,6 +200,8 @@ static void on_failed(void *arg, const char *why, unsigned next_s)
 	log_error("%s: no session: %s; tried again in %u s", p->config->name, why, next_s);
 	if (peer_session(p) != NULL)
 		return;              /* an attempt beside a session that still stands */
+	snprintf(p->why, sizeof(p->why), "%s", why);
+	p->next_at = loop_now(server_loop(p->server)) + next_s * INT64_C(1000);
 	if (p->elsewhere.name != NULL)
 		peer_move_home(p);     /* nobody there */
 	line = peer_event(p, "unreachable");

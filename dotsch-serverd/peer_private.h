@@ -29,8 +29,10 @@ struct peer {
 	struct prefix_list domain;           /* the scope as it stands now */
 	bool mitigating;                     /* which set its heartbeats follow */
 	struct loop_timer repeat;
+	char why[512];                       /* no session stands: what happened last; "" = nothing yet */
 	/* A provider. */
 	struct dial *dial;
+	int64_t next_at;                     /* it is called again; in the past when that goes on now */
 	int64_t parallel_at;                 /* last attempt beside a silent session */
 	bool met;                            /* there has been a session since the start */
 	struct loop_timer again;             /* dials after an orderly close */

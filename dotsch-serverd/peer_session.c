@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "peer_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,7 @@ static void on_down(void *arg, struct session *s, const char *why, bool orderly,
 	json_put(line, "orderly", json_boolean(orderly));
 	json_put(line, "lost", json_boolean(lost));
 	log_warning("%s: the session is down: %s", p->config->name, why);
+	snprintf(p->why, sizeof(p->why), "%s", why);
 	ps->session = NULL;
 	server_say(p->server, line);
 	if (p->config->channel == CHANNEL_BASE)

@@ -90,6 +90,8 @@ static void mitigation(const json_t *line, struct buf *out)
 
 static void session(const json_t *line, struct buf *out)
 {
+	char left[WHEN_TEXT_MAX];
+
 	buf_printf(out, "%s  %s", text(line, "peer"), text(line, "event"));
 	if (*text(line, "address") != '\0')
 		buf_printf(out, "  %s %s", strcmp(text(line, "transport"), "udp") == 0 ? "DTLS" : "TLS", text(line, "address"));
@@ -97,6 +99,8 @@ static void session(const json_t *line, struct buf *out)
 		buf_text(out, ", resumed");
 	if (*text(line, "reason") != '\0')
 		buf_printf(out, "  %s", text(line, "reason"));
+	if (json_object_get(line, "retry") != NULL)
+		buf_printf(out, "; tried again in %s", duration_format((uint32_t)json_integer_value(json_object_get(line, "retry")), left));
 	buf_text(out, "\n");
 }
 
@@ -113,6 +117,8 @@ static void audit(const json_t *line, struct buf *out)
 			buf_printf(out, "  %llu packets dropped", (unsigned long long)body.scope[0].counters[COUNTER_PKTS]);
 	}
 	body_free(&body);
+	if (*text(line, "note") != '\0')
+		buf_printf(out, "  (%s)", text(line, "note"));
 	buf_text(out, "\n");
 }
 

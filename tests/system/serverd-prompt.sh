@@ -24,6 +24,7 @@ provider "isp" {
 }
 EOF
 $client -c client.conf -s client.sock </dev/null >client.out 2>client.err &
+client_pid=$!
 lab_line 10 client.out '"event":"listening"' || bail_out 'no client'
 # What a map and a block would say comes in on standard input.
 mkfifo ring
@@ -82,12 +83,17 @@ key 'show 2' Enter
 wait_for 5 shows 'refused: mid: no such mitigation: 2'
 ok $? 'one that is not there is not shown in silence'
 key audit Enter
-wait_for 5 shows "isp/$mid +requested by isp" && shows "isp/$mid +accepted by uid 0" && shows "isp/$mid +rejected by uid 0"
+wait_for 5 shows "isp/$mid +requested by isp" && shows "isp/$mid +accepted by uid 0" && shows "isp/$mid +rejected by uid 0 .*[(]rejected by the owner[)]"
 ok $? 'the trail says who asked and who decided'
 key Up
 wait_for 5 shows '^serverd> audit'
 ok $? 'the history is there'
-key C-u quit Enter
+kill $client_pid
+lab_line 20 serverd.out '"event":"unreachable"' || bail_out 'the provider is still there'
+key C-u sessions Enter
+wait_for 5 shows '^isp +down +UDP 127[.]0[.]0[.]1:4647: connection refused' && shows 'tried again in [45]m'
+ok $? 'sessions says why there is none, and when the next attempt is'
+key quit Enter
 wait_for 5 shows '^rc 0'
 ok $? 'quit leaves, with exit code 0'
 is "$(cat log)" '' 'and no complaints'
