@@ -142,6 +142,7 @@ bool answer_hear(struct search *s, const struct voice *v)
 	c->entries++;
 	c->port_required |= v->port_required;
 	c->covers |= v->covers;
+	c->other_target |= v->other_target;
 	note_capture(c, v->captured, s->q->attack);
 	if (v->certainty < c->certainty)
 		return true;

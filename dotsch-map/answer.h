@@ -21,7 +21,7 @@ struct search {
 /* One voice for one host. */
 struct voice {
 	struct prefix host, subscriber;
-	bool has_subscriber, has_port, has_entry, port_required, covers /* all ports of the address */;
+	bool has_subscriber, has_port, has_entry, port_required, other_target, covers /* all ports of the address */;
 	struct inside_port port;
 	enum certainty certainty;
 	uint32_t instance, entry, rank;

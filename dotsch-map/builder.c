@@ -96,9 +96,16 @@ static uint32_t put(struct nat_builder *b, struct intern *in, const void *record
 	return n;
 }
 
+/* Does the NAT change the destination, too? That of a NAT64 is computed. */
+static bool changes_target(const struct nat_mapping *m)
+{
+	return (m->has_inner_dst && m->inner_dst.family == m->dst.family && !prefix_equal(&m->inner_dst, &m->dst)) ||
+	       (m->has_inner_dst_port && m->has_dst_port && memcmp(&m->inner_dst_port, &m->dst_port, sizeof m->dst_port));
+}
+
 static uint32_t put_dst(struct nat_builder *b, const struct nat_mapping *m)
 {
-	struct nat_dst d = { .at = wide_of(&m->dst), .ports = m->has_dst_port };
+	struct nat_dst d = { .at = wide_of(&m->dst), .flags = (uint8_t)((m->has_dst_port ? DST_PORTS : 0) | (changes_target(m) ? DST_CHANGED : 0)) };
 	if (m->has_dst_port) {
 		d.lo = m->dst_port.lower;
 		d.hi = m->dst_port.upper;

@@ -39,11 +39,11 @@ struct nat_builder {
 /* One mapping as a source gives it. */
 struct nat_mapping {
 	struct prefix external, internal;
-	bool has_external_port, has_internal_port, has_lifetime, is_static, is_event, has_b4, has_dst, has_dst_port;
+	bool has_external_port, has_internal_port, has_lifetime, is_static, is_event, has_b4, has_dst, has_dst_port, has_inner_dst, has_inner_dst_port;
 	uint8_t proto;               /* PROTO_ANY when none is given */
-	struct range external_port, internal_port, dst_port;
+	struct range external_port, internal_port, dst_port, inner_dst_port;
 	uint32_t lifetime, index;    /* of an event: end and begin, seconds since 1970 */
-	struct prefix dst, b4;
+	struct prefix dst, inner_dst, b4;    /* the destination outside, and what the inside host calls it */
 };
 
 void builder_init(struct nat_builder *b);

@@ -120,6 +120,7 @@ static void join(struct hostset *s, struct candidate *h, const struct candidate 
 	}
 	h->some_without_ports |= c->some_without_ports;
 	h->entries += c->entries;
+	h->other_target |= c->other_target;
 	if (c->certainty < h->certainty)
 		h->certainty = c->certainty;
 }

@@ -113,6 +113,7 @@ static int open_object(struct nat_json *p, enum nat_key key)
 		break;
 	case KEY_INT_SRC_PORT:
 	case KEY_EXT_SRC_PORT:
+	case KEY_INT_DST_PORT:
 	case KEY_EXT_DST_PORT:
 		p->end_port = false;
 		break;
@@ -127,9 +128,9 @@ static int open_object(struct nat_json *p, enum nat_key key)
 
 static int close_ports(struct nat_json *p, enum nat_key key)
 {
-	struct range *r = key == KEY_INT_SRC_PORT ? &p->m.internal_port : key == KEY_EXT_SRC_PORT ? &p->m.external_port : &p->m.dst_port;
-	bool has = key == KEY_INT_SRC_PORT ? p->m.has_internal_port : key == KEY_EXT_SRC_PORT ? p->m.has_external_port : p->m.has_dst_port;
-	if (!has)
+	bool *has;
+	struct range *r = nat_ports(p, key, &has);
+	if (!*has)
 		return nat_refuse(p, "start-port-number is missing");
 	if (!p->end_port)
 		r->upper = r->lower;
@@ -269,6 +270,7 @@ static int close_object(struct nat_json *p, enum nat_key key)
 		return 1;
 	case KEY_INT_SRC_PORT:
 	case KEY_EXT_SRC_PORT:
+	case KEY_INT_DST_PORT:
 	case KEY_EXT_DST_PORT:
 		return close_ports(p, key);
 	case KEY_RESTRICT:

@@ -16,7 +16,7 @@ static const struct { const char *name; enum nat_key key; } names[] = {
 	{ "external-ipv6-prefix", KEY_EXTERNAL_IPV6_PREFIX }, { "mapping-table", KEY_TABLE }, { "mapping-entry", KEY_ENTRY }, { "index", KEY_INDEX },
 	{ "transport-protocol", KEY_PROTOCOL }, { "internal-src-address", KEY_INT_SRC }, { "internal-src-port", KEY_INT_SRC_PORT },
 	{ "external-src-address", KEY_EXT_SRC }, { "external-src-port", KEY_EXT_SRC_PORT }, { "external-dst-address", KEY_EXT_DST },
-	{ "external-dst-port", KEY_EXT_DST_PORT }, { "start-port-number", KEY_START_PORT }, { "end-port-number", KEY_END_PORT }, { "lifetime", KEY_LIFETIME },
+	{ "external-dst-port", KEY_EXT_DST_PORT }, { "internal-dst-address", KEY_INT_DST }, { "internal-dst-port", KEY_INT_DST_PORT }, { "start-port-number", KEY_START_PORT }, { "end-port-number", KEY_END_PORT }, { "lifetime", KEY_LIFETIME },
 	{ "b4-ipv6-address", KEY_B4 }, { "address", KEY_ADDRESS }, { "br-instances", KEY_PASS }, { "ce-interfaces", KEY_PASS }, { "binding", KEY_PASS },
 	{ "bind-instance", KEY_INSTANCE }, { "binding-table", KEY_PASS }, { "binding-entry", KEY_BINDING_ENTRY }, { "binding-ipv6info", KEY_BINDING_IPV6 },
 	{ "binding-ipv4-addr", KEY_BINDING_IPV4 }, { "port-set", KEY_PORT_SET }, { "psid-offset", KEY_PSID_OFFSET }, { "psid-len", KEY_PSID_LEN },

@@ -44,6 +44,8 @@ enum nat_key nat_here(const struct nat_json *p);      /* the name the innermost 
 enum nat_key nat_parent(const struct nat_json *p);    /* and the object around it */
 /* Keeps the reason, with the path. Always 0, which makes the parser stop. */
 int nat_refuse(struct nat_json *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The mapping's ports that stand under this name, and whether it has them. */
+struct range *nat_ports(struct nat_json *p, enum nat_key key, bool **has);
 /* The row of the instance being read; tables that come without one get a row of their own. */
 uint32_t nat_instance_of(struct nat_json *p);
 /* The value of p->key in nat_here(). 1 goes on, 0 stops. */

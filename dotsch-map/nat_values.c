@@ -103,6 +103,9 @@ static int entry_text(struct nat_json *p, const char *text, size_t len)
 	case KEY_EXT_SRC:
 		p->has_external = true;
 		return read_prefix(p, text, len, &p->m.external);
+	case KEY_INT_DST:
+		p->m.has_inner_dst = true;
+		return read_prefix(p, text, len, &p->m.inner_dst);
 	case KEY_EXT_DST:
 		p->m.has_dst = true;
 		return read_prefix(p, text, len, &p->m.dst);
@@ -278,11 +281,25 @@ static int number16(struct nat_json *p, const char *text, size_t len, uint64_t m
 	return 1;
 }
 
+struct range *nat_ports(struct nat_json *p, enum nat_key key, bool **has)
+{
+	struct nat_mapping *m = &p->m;
+	switch (key) {
+	case KEY_INT_SRC_PORT:
+		return *has = &m->has_internal_port, &m->internal_port;
+	case KEY_EXT_SRC_PORT:
+		return *has = &m->has_external_port, &m->external_port;
+	case KEY_INT_DST_PORT:
+		return *has = &m->has_inner_dst_port, &m->inner_dst_port;
+	default:
+		return *has = &m->has_dst_port, &m->dst_port;
+	}
+}
+
 static int port_number(struct nat_json *p, const char *text, size_t len)
 {
-	enum nat_key list = nat_here(p);
-	struct range *r = list == KEY_INT_SRC_PORT ? &p->m.internal_port : list == KEY_EXT_SRC_PORT ? &p->m.external_port : &p->m.dst_port;
-	bool *has = list == KEY_INT_SRC_PORT ? &p->m.has_internal_port : list == KEY_EXT_SRC_PORT ? &p->m.has_external_port : &p->m.has_dst_port;
+	bool *has;
+	struct range *r = nat_ports(p, nat_here(p), &has);
 	if (nat_parent(p) != KEY_ENTRY || (p->key != KEY_START_PORT && p->key != KEY_END_PORT))
 		return 1;
 	if (p->key == KEY_END_PORT) {
@@ -310,6 +327,7 @@ static int entry_number(struct nat_json *p, const char *text, size_t len)
 		return number16(p, text, len, UINT8_MAX, &p->m.proto, true);
 	case KEY_INT_SRC:
 	case KEY_EXT_SRC:
+	case KEY_INT_DST:
 	case KEY_EXT_DST:
 	case KEY_TYPE:
 		return nat_refuse(p, "text belongs here, not a number");
@@ -406,6 +424,7 @@ int nat_number(struct nat_json *p, const char *text, size_t len)
 		return entry_number(p, text, len);
 	case KEY_INT_SRC_PORT:
 	case KEY_EXT_SRC_PORT:
+	case KEY_INT_DST_PORT:
 	case KEY_EXT_DST_PORT:
 		return port_number(p, text, len);
 	case KEY_INSTANCE:

@@ -15,7 +15,7 @@ static bool dst_matches(const struct nat_dst *d, const struct nat_query *q)
 		struct wide target = wide_of(&q->targets->v[i]);
 		hit = wide_overlap(&target, &d->at);
 	}
-	if (!hit || !d->ports || !q->target_ports || !q->target_ports->n)
+	if (!hit || !(d->flags & DST_PORTS) || !q->target_ports || !q->target_ports->n)
 		return hit;
 	for (size_t i = 0; i < q->target_ports->n; i++)
 		if (q->target_ports->v[i].lower <= d->hi && q->target_ports->v[i].upper >= d->lo)
@@ -100,6 +100,7 @@ static bool on_entry(void *arg, const struct table_hit *hit)
 		v.ruled_out = "it is for another destination";
 		v.captured = 0;
 	}
+	v.other_target = has_dst && t->dsts[dst].flags & DST_CHANGED;
 	voice_port(s, hit, in->kind, &v);
 	return answer_hear(s, &v);
 }

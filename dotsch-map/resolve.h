@@ -44,6 +44,7 @@ struct candidate {
 	uint32_t entries;             /* how many of them spoke for it */
 	bool covers;                  /* one of them is for all ports of the address */
 	bool port_required;           /* MAP, lw4o6: an address is shared by port sets (CH-38) */
+	bool other_target;            /* its NAT changes the destination as well */
 	const char *ruled_out;        /* why it is not the answer, static text; NULL = it may be */
 	/* Ranking, for resolve itself. */
 	uint32_t rank;

@@ -177,6 +177,9 @@ static int inside_request(const struct mitigation *asked, const struct part *p, 
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
 	if (c->port_required && !m->source_port.n)
 		return reason_set(why, REASON_BAD_REQUEST, "source-port-range", "RFC 9066, 5.3.2", "customers share this address by port, so the source port is needed");
+	if (c->other_target)
+		return reason_set(why, REASON_BAD_REQUEST, "target-prefix", "RFC 9066, 5.3.2",
+			"the NAT changes the target as well (internal-dst-address of the entry), so the host would be asked about one that it never sees");
 	if (c->host.family == 6) {
 		int embedded = embed_targets(c, m);
 		if (embedded < 0)
@@ -259,6 +262,8 @@ static void emit_parts(const struct envelope *e, struct hostset *s, const struct
 					emit(arg, part_line(e, &parts->v[i], &m, s, (size_t)k, n));
 				k++;
 			} else if (pass) {
+				if (!s->found && parts->v[i].host)
+					s->found = json_pack("[o]", candidate_json(parts->v[i].host));
 				emit_error(e, s, &why, emit, arg);
 			}
 			mitigation_free(&m);

@@ -28,7 +28,8 @@ struct nat_entry {
 struct nat_span { uint16_t lo, maxhi; };      /* first external port, and the highest hi of its group up to here */
 
 struct nat_host { struct wide at; uint8_t pad[3]; uint32_t b4; };                         /* b4: number of the subscriber's IPv6 address, or NONE32 */
-struct nat_dst { struct wide at; uint8_t ports; uint16_t lo, hi; };                       /* ports: lo and hi are given */
+enum { DST_PORTS = 1 /* lo and hi are given */, DST_CHANGED = 2 /* the inside host calls it something else */ };
+struct nat_dst { struct wide at; uint8_t flags; uint16_t lo, hi; };
 struct nat_addr { struct wide at; uint8_t pad[3]; uint32_t group; };                      /* first group; the next address' is the end */
 struct nat_group { uint32_t start, instance; uint8_t proto, flags, pad[2]; };             /* start: first entry; the next group's is the end */
 

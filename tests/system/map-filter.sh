@@ -116,6 +116,18 @@ exec 4>&-
 wait "$filter"
 filter=
 
+# Twice NAT: the host never sees the target that was attacked. An entry that only repeats it changes nothing.
+# twice MEMBERS: what becomes of a request
+twice() {
+	printf '{"ietf-nat:mapping-entry":[{"index":1,"type":"static","transport-protocol":17,"internal-src-address":"100.64.8.21/32","internal-src-port":{"start-port-number":40112},"external-src-address":"198.51.100.5/32",' >"$work/twice.json"
+	printf '"external-src-port":{"start-port-number":20480},"external-dst-address":"203.0.113.9","external-dst-port":{"start-port-number":53}%s}]}' "$1" >>"$work/twice.json"
+	request t 20480 | timeout 10 "$map" -q --captured $now --nat "$work/twice.json" | jq -r '[.type, .field // "-", .found[0]."source-prefix" // "-"] | join(" ")'
+}
+is "$(twice '')" 'mitigate - -' 'a destination outside alone'
+is "$(twice ',"internal-dst-address":"203.0.113.9/32","internal-dst-port":{"start-port-number":53}')" 'mitigate - -' 'the same destination inside'
+is "$(twice ',"internal-dst-address":"10.99.0.9/32"')" 'error target-prefix 100.64.8.21/32' 'another destination inside'
+is "$(twice ',"internal-dst-port":{"start-port-number":5353}')" 'error target-prefix 100.64.8.21/32' 'another port inside'
+
 # A table from a pipe is there once: reading it again would wait for a writer, and all lines with it.
 mkfifo "$work/pipe.json" "$work/lines3"
 timeout 60 "$map" --follow --captured $now --nat "$work/pipe.json" <"$work/lines3" >"$work/followed" 2>"$work/log" &
