@@ -99,7 +99,7 @@ static void watch_begin(struct repl *r)
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	r->watching = true;
-	out_text("\033[?1049h\033[?25l\033[H\033[2J");
+	out_text("\033[?1049h\033[?25l\033[?7l\033[H\033[2J");   /* a row that is too long is cut, not wrapped */
 	watch_ask(r);
 }
 
@@ -110,7 +110,7 @@ static void watch_end(struct repl *r)
 	r->watching = false;
 	loop_timer_stop(r->loop, &r->refresh);
 	watch_clear(&r->table);
-	out_text("\033[?25h\033[?1049l");
+	out_text("\033[?7h\033[?25h\033[?1049l");
 	tcsetattr(STDIN_FILENO, TCSANOW, &r->cooked);
 	for (size_t i = 0; i < r->n_held; i++) {
 		fputs(r->held[i], stdout);

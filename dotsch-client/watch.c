@@ -10,6 +10,9 @@
 #include "text.h"
 
 #define BAR_CELLS 10
+#define BAR_LEAST 4
+#define STATUS_CELLS 25             /* "accepted, not blocked yet" */
+#define PEER_CELLS 24
 
 void watch_add(struct watch *w, const json_t *request)
 {
@@ -57,10 +60,10 @@ static void first_of(const json_t *array, char *out, size_t cap)
 }
 
 /* Eighths of a cell, so that a small bar still tells differences. */
-static void bar(struct buf *out, uint64_t value, uint64_t most)
+static void bar(struct buf *out, unsigned width, uint64_t value, uint64_t most)
 {
 	static const char *const eighths[] = { "", "▏", "▎", "▍", "▌", "▋", "▊", "▉" };
-	unsigned parts = most ? (unsigned)(value * BAR_CELLS * 8 / most) : 0, cells = 0;
+	unsigned parts = most ? (unsigned)(value * width * 8 / most) : 0, cells = 0;
 	if (value && !parts)
 		parts = 1;
 	for (; parts >= 8; parts -= 8, cells++)
@@ -69,10 +72,67 @@ static void bar(struct buf *out, uint64_t value, uint64_t most)
 		buf_text(out, eighths[parts]);
 		cells++;
 	}
-	buf_printf(out, "%*s", BAR_CELLS - (int)cells, "");
+	buf_printf(out, "%*s", (int)(width - cells), "");
 }
 
-static void row(const json_t *line, uint64_t most, unsigned width, bool colours, struct buf *out)
+/* What each column gets of the terminal's width. */
+struct layout { unsigned peer, source, target, status, bar; };
+
+#define FIXED (10 + 6 + 9 + 6)          /* the mid, the rate, the time left, and what divides the columns */
+
+static unsigned grow(unsigned *column, size_t to, unsigned spare)
+{
+	unsigned more = to > *column ? (unsigned)to - *column : 0;
+	if (more > spare)
+		more = spare;
+	*column += more;
+	return spare - more;
+}
+
+/* An IPv4 address has its room on a terminal of 80 columns; what there is more goes to the words, the bar, and then to what is longer. */
+static struct layout layout_for(const struct watch *w, unsigned columns)
+{
+	struct layout l = { .peer = 8, .source = 15, .target = 15, .status = 10 };
+	size_t peer = 0, source = 0, target = 0;
+	for (size_t i = 0; i < w->n; i++) {
+		char text[64];
+		size_t len = json_string_length(json_object_get(w->v[i], "peer"));
+		peer = len > peer ? len : peer;
+		first_of(json_object_get(scope_of(w->v[i]), "ietf-dots-call-home:source-prefix"), text, sizeof text);
+		source = strlen(text) > source ? strlen(text) : source;
+		first_of(json_object_get(scope_of(w->v[i]), "target-prefix"), text, sizeof text);
+		target = strlen(text) > target ? strlen(text) : target;
+	}
+	unsigned needed = FIXED + l.peer + l.source + l.target + l.status, spare = columns > needed ? columns - needed : 0;
+	spare = grow(&l.status, STATUS_CELLS, spare);
+	if (spare > BAR_LEAST) {
+		l.bar = spare > BAR_CELLS ? BAR_CELLS : spare - 1;
+		spare -= l.bar + 1;
+	}
+	spare = grow(&l.source, source, spare);
+	spare = grow(&l.target, target, spare);
+	grow(&l.peer, peer > PEER_CELLS ? PEER_CELLS : peer, spare);
+	return l;
+}
+
+/* Text in `width` cells: what is cut says so, since half an address is another one. */
+static void cell(struct buf *out, const char *text, unsigned width)
+{
+	size_t cells = 0, fits = 0;
+	for (const char *p = text; *p; p++) {
+		if (((unsigned char)*p & 0xc0) == 0x80)
+			continue;
+		if (cells == width - 1)
+			fits = (size_t)(p - text);
+		cells++;
+	}
+	if (cells > width)
+		buf_printf(out, "%.*s…", (int)fits, text);
+	else
+		buf_printf(out, "%s%*s", text, (int)(width - cells), "");
+}
+
+static void row(const json_t *line, uint64_t most, const struct layout *l, bool colours, struct buf *out)
 {
 	char source[64], target[64], count[16], life[WHEN_TEXT_MAX] = "no end";
 	const json_t *s = scope_of(line);
@@ -83,28 +143,36 @@ static void row(const json_t *line, uint64_t most, unsigned width, bool colours,
 	first_of(json_object_get(s, "target-prefix"), target, sizeof target);
 	if (left >= 0)
 		duration_format(left, life);
-	buf_printf(out, "%-*.*s %10" JSON_INTEGER_FORMAT "  ", (int)width, (int)width, peer ? peer : "", json_integer_value(json_object_get(line, "mid")));
-	buf_printf(out, "%-18.18s %-18.18s ", source, target);
-	buf_printf(out, colours ? "\033[%sm%-25.25s\033[0m " : "%.0s%-25.25s ", colour, status);
-	buf_printf(out, "%6s ", text_count(dropped(line), count));
-	bar(out, dropped(line), most);
-	buf_printf(out, " %9s", life);
+	cell(out, peer ? peer : "", l->peer);
+	buf_printf(out, " %10" JSON_INTEGER_FORMAT " ", json_integer_value(json_object_get(line, "mid")));
+	cell(out, source, l->source);
+	buf_text(out, " ");
+	cell(out, target, l->target);
+	buf_text(out, " ");
+	if (colours)
+		buf_printf(out, "\033[%sm", colour);
+	cell(out, status, l->status);
+	buf_printf(out, "%s %6s ", colours ? "\033[0m" : "", text_count(dropped(line), count));
+	if (l->bar) {
+		bar(out, l->bar, dropped(line), most);
+		buf_text(out, " ");
+	}
+	buf_printf(out, "%9s", life);
 }
 
 void watch_paint(const struct watch *w, unsigned rows, unsigned columns, bool colours, struct buf *out)
 {
+	const struct layout l = layout_for(w, columns);
 	uint64_t most = 0;
-	unsigned shown = 0, room = rows > 4 ? rows - 4 : 1, fixed = 11 + 2 + 19 + 19 + 26 + 7 + BAR_CELLS + 10, width = 10;
-	if (columns > fixed + width)
-		width = columns - fixed > 24 ? 24 : columns - fixed;
+	unsigned shown = 0, room = rows > 4 ? rows - 4 : 1;
 	for (size_t i = 0; i < w->n; i++)
 		if (dropped(w->v[i]) > most)
 			most = dropped(w->v[i]);
 	buf_text(out, colours ? "\033[1m" : "");
-	buf_printf(out, "%-*s %10s  %-18s %-18s %-25s ", (int)width, "PEER", "MID", "SOURCE", "TARGET", "STATUS");
-	buf_printf(out, "%6s %-*s %9s%s\r\n", "PKT/S", BAR_CELLS, "DROPPED", "LEFT", colours ? "\033[0m" : "");
+	buf_printf(out, "%-*s %10s %-*s %-*s %-*s ", (int)l.peer, "PEER", "MID", (int)l.source, "SOURCE", (int)l.target, "TARGET", (int)l.status, "STATUS");
+	buf_printf(out, "%6s %-*.*s%9s%s\033[K\r\n", "PKT/S", l.bar ? (int)l.bar + 1 : 0, (int)l.bar, "DROPPED", "LEFT", colours ? "\033[0m" : "");
 	for (size_t i = 0; i < w->n && shown < room; i++, shown++) {
-		row(w->v[i], most, width, colours, out);
+		row(w->v[i], most, &l, colours, out);
 		buf_text(out, "\033[K\r\n");
 	}
 	if (w->n > shown)
