@@ -116,11 +116,11 @@ static void tell_listening(struct agent *a)
 {
 	json_t *line = envelope_new("session");
 	json_t *addresses = json_array(), *transports = json_array();
-	for (size_t i = 0; i < a->config.n_addresses; i++)
+	for (size_t i = 0; a->listen && i < a->config.n_addresses; i++)
 		json_array_append_new(addresses, json_string(a->config.addresses[i]));
-	if (a->config.udp)
+	if (a->listen && a->config.udp)
 		json_array_append_new(transports, json_string("udp"));
-	if (a->config.tcp)
+	if (a->listen && a->config.tcp)
 		json_array_append_new(transports, json_string("tcp"));
 	json_put_string(line, "event", "listening");
 	json_put(line, "addresses", addresses);
@@ -131,18 +131,35 @@ static void tell_listening(struct agent *a)
 	console_tell_all(a, NULL, line);
 }
 
-int agent_listen(struct agent *a, struct reason *why)
+static int bind_sockets(struct agent *a, struct reason *why)
 {
 	struct listen_config config = {
 		.addresses = a->config.addresses, .n_addresses = a->config.n_addresses, .port = a->config.port, .udp = a->config.udp, .tcp = a->config.tcp,
 		.bundle = a->bundle, .max_half_open = a->config.max_half_open, .max_rate = a->config.max_rate,
 		.penalty_after = a->config.penalty_after ? a->config.penalty_after : LISTEN_UNLIMITED, .penalty_s = a->config.penalty_s,
 	};
+	if (!peers_may_call(a->peers))
+		return 0;   /* an open port that nobody may use is only there to be attacked */
 	a->listen = listen_new(a->loop, &config, &callhome_ops, a, why);
-	if (!a->listen)
+	return a->listen ? 0 : -1;
+}
+
+int agent_listen(struct agent *a, struct reason *why)
+{
+	if (bind_sockets(a, why) < 0)
 		return -1;
 	tell_listening(a);
 	dialled_start_all(a);
+	return 0;
+}
+
+int agent_listen_late(struct agent *a, struct reason *why)
+{
+	if (a->listen || !peers_may_call(a->peers))
+		return 0;
+	if (bind_sockets(a, why) < 0)
+		return -1;
+	tell_listening(a);
 	return 0;
 }
 
@@ -194,7 +211,10 @@ void agent_reload(struct agent *a)
 	a->keys = keys;
 	tls_bundle_unref(a->bundle);
 	a->bundle = bundle;
-	listen_set_bundle(a->listen, bundle);
+	if (a->listen)
+		listen_set_bundle(a->listen, bundle);
+	else if (agent_listen_late(a, &why) < 0)
+		log_error("reload: %s", reason_format(&why, text, sizeof text));
 	dialled_start_all(a);
 	tell_session(a, "reloaded", NULL, NULL, NULL);
 }

@@ -41,8 +41,10 @@ struct agent {
 /* instance: one listener process of several; the caller's to keep, valid by config_instance_ok. */
 int agent_open_as(struct agent *a, struct loop *l, const char *config_path, const char *instance, bool check, struct reason *why);
 int agent_open(struct agent *a, struct loop *l, const char *config_path, bool check, struct reason *why);
-/* Binds the sockets and tells `listening`. */
+/* Binds the sockets, unless all peers are servers, and tells `listening`. */
 int agent_listen(struct agent *a, struct reason *why);
+/* The same once a peer that calls has come; nothing if they are bound already. 0, or -1 with *why. */
+int agent_listen_late(struct agent *a, struct reason *why);
 /* Reads configuration and peers again; sessions of unchanged peers stay. What is wrong is told, and the old ones stay in force. */
 void agent_reload(struct agent *a);
 /* close_notify to all, and everything freed. */

@@ -46,11 +46,24 @@ static void claim(struct entry *e, struct console *c)
 	console_owe(c);
 }
 
+/* Where nothing is sent, or its answer is a status, who asked is told how the request stands. */
+static void tell_request(const struct entry *e, struct console *c, const struct envelope *line)
+{
+	json_t *about = request_line(e);
+	json_put_string(about, "ref", line->ref ? line->ref : *e->ref ? e->ref : NULL);
+	if (c)
+		console_tell(c, about);
+	else
+		json_decref(about);
+}
+
 static int withdraw(struct entry *e, struct console *c, const struct envelope *line, struct reason *why)
 {
 	(void)why;
-	if (e->state == ENTRY_LEAVING || e->state == ENTRY_LEFT)
+	if (e->state == ENTRY_LEAVING || e->state == ENTRY_LEFT) {
+		tell_request(e, c, line);
 		return 0;
+	}
 	/* A mid is all that the peer has under it, a ref is what was asked for. */
 	if (line->has_mid)
 		merge_dissolve(e);
@@ -106,20 +119,19 @@ static int query_entry(struct entry *e, struct console *c, const struct envelope
 
 static int observe(struct entry *e, struct console *c, const struct envelope *line, struct reason *why)
 {
-	(void)line;
 	(void)why;
 	e->console = e->owed ? e->console : c;
 	merge_leader(e)->observe_off = false;
 	notice_start(merge_leader(e));
+	tell_request(e, c, line);
 	return 0;
 }
 
 static int unobserve(struct entry *e, struct console *c, const struct envelope *line, struct reason *why)
 {
-	(void)c;
-	(void)line;
 	(void)why;
 	notice_stop(merge_leader(e));
+	tell_request(e, c, line);
 	return 0;
 }
 
@@ -237,6 +249,19 @@ static int do_config(struct agent *a, struct console *c, const struct envelope *
 	return inquiry_send(r, &q, why);
 }
 
+/* Letters, digits, hyphens and dots: what else there is no name server knows, and the router would be lost until its back-off ends. */
+static bool is_host_name(const char *name)
+{
+	size_t len = strlen(name), label = 0;
+	for (const char *p = name; *p; p++) {
+		bool dot = *p == '.';
+		if ((dot && !label) || (!dot && !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) || label > 63)
+			return false;
+		label = dot ? 0 : label + 1;
+	}
+	return len > 0 && len <= 253 && label <= 63;
+}
+
 static int do_redirect(struct agent *a, struct console *c, const struct envelope *line, struct reason *why)
 {
 	struct router *r = named_router(a, line, why);
@@ -247,6 +272,8 @@ static int do_redirect(struct agent *a, struct console *c, const struct envelope
 		return reason_set(why, REASON_BAD_REQUEST, "to", "RFC 9066, 5.2.2", "%s is a base server: it sends us elsewhere, not we it", r->name);
 	if (line->body.kind != BODY_REDIRECTED_SIGNAL || !line->body.redirect.alt_ch_client)
 		return reason_set(why, REASON_BAD_REQUEST, "alt-ch-client", "RFC 9066, 5.2.2", "a redirect needs alt-ch-client, the name of the other client");
+	if (!is_host_name(line->body.redirect.alt_ch_client))
+		return reason_set(why, REASON_BAD_REQUEST, "alt-ch-client", "RFC 9066, 5.2.2", "%s is not the name of a host", line->body.redirect.alt_ch_client);
 	if (state_next_mid(a->state, &mid, why) < 0)
 		return -1;
 	struct inquiry_request q = { .asked = c, .ref = line->ref, .method = "PUT", .resource = "redirect", .with_cuid = true, .with_mid = true, .number = mid,

@@ -15,6 +15,7 @@
 #include "dots/envelope.h"
 
 #define USERS_MAX 256
+#define PAUSE_MS 500             /* without descriptors or memory: level-triggered accepting would spin */
 #define PENDING_PAUSE ((size_t)4 << 20)
 
 struct user {
@@ -31,6 +32,7 @@ struct user {
 struct control {
 	struct agent *agent;
 	struct loop_fd fd;
+	struct loop_timer pause;
 	struct user *users;
 	unsigned n_users;
 	char *path;
@@ -143,16 +145,27 @@ static void user_end(void *arg, int error)
 		console_end(&u->base);
 }
 
+static void accept_again(void *arg)
+{
+	struct control *c = arg;
+	loop_mod(c->agent->loop, &c->fd, EPOLLIN);
+}
+
 static void accept_user(void *arg, uint32_t events)
 {
 	static const struct line_in_ops ops = { .line = user_line, .too_long = user_too_long, .end = user_end };
 	struct control *c = arg;
 	(void)events;
 	int fd = accept4(c->fd.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+		loop_mod(c->agent->loop, &c->fd, 0);
+		loop_timer_set(c->agent->loop, &c->pause, PAUSE_MS);
+	}
 	if (fd < 0)
 		return;
 	struct user *u = c->n_users < USERS_MAX ? calloc(1, sizeof *u) : NULL;
 	if (!u) {
+		log_warning("control socket: one more user is turned away; at most %d are served at once", USERS_MAX);
 		close(fd);
 		return;
 	}
@@ -214,6 +227,7 @@ struct control *control_open(struct agent *a, const char *path, struct reason *w
 	if (!c)
 		abort();
 	c->agent = a;
+	loop_timer_init(&c->pause, accept_again, c);
 	if (bind_it(c, path, why) == 0)
 		return c;
 	free(c);
@@ -229,6 +243,7 @@ void control_close(struct control *c)
 		user_free(c->users);
 	}
 	int fd = c->fd.fd;
+	loop_timer_stop(c->agent->loop, &c->pause);
 	loop_del(c->agent->loop, &c->fd);
 	close(fd);
 	if (c->path)

@@ -99,6 +99,21 @@ static int remove_peer(struct agent *a, const char *name, struct reason *why)
 	return 0;
 }
 
+/* A set that names no credential changes what it names and leaves the rest: an IPAM knows addresses, not keys. NULL: there is nothing to complete. */
+static json_t *completed(const struct peer *old, const json_t *object)
+{
+	static const char *const credentials[] = { "psk-identity", "psk-key", "certificate-name", "spki", "server-name", "address" };
+	for (size_t i = 0; i < sizeof credentials / sizeof *credentials; i++)
+		if (json_object_get(object, credentials[i]))
+			return NULL;
+	json_t *whole = old ? peer_describe(old) : NULL;
+	if (whole && json_object_update(whole, (json_t *)(uintptr_t)object) < 0) {
+		json_decref(whole);
+		return NULL;
+	}
+	return whole;
+}
+
 /* Adds it, or puts it in the place of the one with its name: the session stays when the credentials and the domain stay. */
 static int set_peer(struct agent *a, const json_t *object, const char *name, struct reason *why)
 {
@@ -153,8 +168,12 @@ int peer_command(struct agent *a, struct console *c, const struct envelope *line
 		return reason_set(why, REASON_BAD_REQUEST, "action", "", "must be add, set or remove");
 	} else if (adds && peers_by_name(a->peers, name)) {
 		return reason_set(why, REASON_BAD_REQUEST, "name", "", "there is a peer %s already", name);
-	} else if (set_peer(a, line->json, name, why) < 0) {
-		return -1;
+	} else {
+		json_t *whole = completed(peers_by_name(a->peers, name), line->json);
+		int set = set_peer(a, whole ? whole : line->json, name, why);
+		json_decref(whole);
+		if (set < 0 || agent_listen_late(a, why) < 0)
+			return -1;
 	}
 	struct peer *p = peers_by_name(a->peers, name);
 	json_t *about = p ? peer_line(p) : envelope_new("peer");
@@ -171,7 +190,7 @@ static const char *const states[] = {
 	[ENTRY_WAITING] = "waiting", [ENTRY_ASKING] = "asking", [ENTRY_ACTIVE] = "active", [ENTRY_LEAVING] = "leaving", [ENTRY_LEFT] = "over",
 };
 
-static json_t *request_line(const struct entry *e)
+json_t *request_line(const struct entry *e)
 {
 	struct mitigation m = e->asked;      /* borrowed */
 	json_t *line = envelope_new("request");

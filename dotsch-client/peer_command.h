@@ -12,5 +12,9 @@ int peers_command(struct agent *a, struct console *c, const struct envelope *lin
 int peer_command(struct agent *a, struct console *c, const struct envelope *line, struct reason *why);
 /* `pending` and `watch`: a `request` line for each request (pending: for those that wait). */
 int requests_command(struct agent *a, struct console *c, const struct envelope *line, struct reason *why);
+struct entry;
+
+/* How one request stands, for the caller to free. */
+json_t *request_line(const struct entry *e);
 
 #endif

@@ -15,7 +15,7 @@
 
 struct peers {
 	struct peer **v;
-	size_t places, cap, count;
+	size_t places, cap, count, servers;
 	bool keyless;                        /* keys may be kept elsewhere */
 	uint32_t *holes;                     /* places of removed peers, to be used again; as long as cap */
 	size_t n_holes;
@@ -53,6 +53,11 @@ void peers_free(struct peers *s)
 size_t peers_count(const struct peers *s)
 {
 	return s->count;
+}
+
+bool peers_may_call(const struct peers *s)
+{
+	return !s->count || s->servers < s->count;
 }
 
 size_t peers_places(const struct peers *s)
@@ -282,6 +287,7 @@ static bool insert(struct peers *s, struct peer *p)
 	else
 		s->places++;
 	s->count++;
+	s->servers += p->server != NULL;
 	count_lengths(s, p, 1);
 	return true;
 }
@@ -307,10 +313,28 @@ void peers_remove(struct peers *s, struct peer *p)
 	s->v[p->number] = NULL;
 	s->holes[s->n_holes++] = p->number;
 	s->count--;
+	s->servers -= p->server != NULL;
 	peer_free(p);
 }
 
-static int load_line(struct peers *s, char *text, size_t len, struct reason *why)
+/* A misspelt "domain" would leave a peer whose requests are all refused: the first such member of a file is told. NULL: all are known. */
+static const char *unknown_member(const json_t *object)
+{
+	static const char *const known[] = { "name", "psk-identity", "psk-key", "certificate-name", "spki", "domain", "session-address", "address", "port", "transport",
+		                             "server-name", "overlap" };
+	const char *name;
+	json_t *value;
+	json_object_foreach((json_t *)(uintptr_t)object, name, value) {
+		size_t i = 0;
+		while (i < sizeof known / sizeof *known && strcmp(known[i], name))
+			i++;
+		if (i == sizeof known / sizeof *known)
+			return name;
+	}
+	return NULL;
+}
+
+static int load_line(struct peers *s, char *text, size_t len, const char *where, unsigned long number, bool *told, struct reason *why)
 {
 	while (len && strchr("\r\n \t", text[len - 1]))
 		len--;
@@ -318,6 +342,11 @@ static int load_line(struct peers *s, char *text, size_t len, struct reason *why
 		return 0;
 	json_t *object = json_line_parse(text, len, why);
 	int result = object && peers_add(s, object, why) ? 0 : -1;
+	const char *unknown = result == 0 && !*told ? unknown_member(object) : NULL;
+	if (unknown) {
+		log_warning("%s:%lu: a peer has no member \"%s\": it is passed over, as any further one", where, number, unknown);
+		*told = true;
+	}
 	json_decref(object);
 	return result;
 }
@@ -334,11 +363,12 @@ int peers_load(struct peers *s, const char *path, struct reason *why)
 	size_t cap = 0;
 	ssize_t len;
 	int result = 0;
+	bool passed_over = false;
 	for (unsigned long number = 1; result == 0 && (len = getline(&text, &cap, f)) >= 0; number++) {
 		struct reason inner = { 0 };
 		char told[sizeof inner.text + 100];
-		if (load_line(s, text, (size_t)len, &inner) < 0)
-			result = reason_set(why, REASON_BAD_REQUEST, "peers-file", inner.section, "%s:%lu: %s", path, number, reason_format(&inner, told, sizeof told));
+		if (load_line(s, text, (size_t)len, path, number, &passed_over, &inner) < 0)
+			result = reason_set(why, REASON_BAD_REQUEST, "peers-file", "", "%s:%lu: %s", path, number, reason_format(&inner, told, sizeof told));
 	}
 	if (result == 0 && ferror(f))
 		result = reason_set(why, REASON_BAD_REQUEST, "peers-file", "", "%s: %s", path, strerror(errno));

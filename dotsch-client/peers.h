@@ -12,6 +12,8 @@ void peers_free(struct peers *s);            /* NULL allowed */
 /* From now on a psk-identity may come without its key, which is kept elsewhere. */
 void peers_keyless(struct peers *s, bool allowed);
 size_t peers_count(const struct peers *s);
+/* False when all there are are servers, which are dialled. Of an empty set the first is still to come. */
+bool peers_may_call(const struct peers *s);
 /* The i-th place; NULL where one was removed. Places run from 0 to peers_places - 1. */
 struct peer *peers_at(const struct peers *s, size_t i);
 size_t peers_places(const struct peers *s);

@@ -181,6 +181,10 @@ static void list(const struct painter *p, const json_t *array)
 static void session_line(const struct painter *p, const json_t *line)
 {
 	const char *event = get(line, "event"), *why = get(line, "why");
+	if (!strcmp(event, "listening") && !json_array_size(json_object_get(line, "addresses"))) {
+		buf_printf(p->out, "nobody calls home here, so nothing is listened on; %" PRIu64 " base servers are dialled", number(json_object_get(line, "peers")));
+		return;
+	}
 	if (!strcmp(event, "listening")) {
 		buf_text(p->out, "listening on ");
 		list(p, json_object_get(line, "addresses"));
@@ -234,7 +238,7 @@ static void peer_row(const struct painter *p, const json_t *line)
 	buf_printf(p->out, "%-20s ", get(line, "name"));
 	paint(p, up ? GREEN : DIM, up ? "connected" : "away     ");
 	buf_printf(p->out, "  %-3s  %-24s %4" PRIu64 " active  ", get(line, "transport"), get(line, "address"), number(json_object_get(line, "active")));
-	list(p, json_object_get(line, "domain"));
+	list(p, json_object_get(line, json_object_get(line, "server") ? "server" : "domain"));
 }
 
 const char *text_standing(const json_t *request, const char **colour)

@@ -58,7 +58,7 @@ static const struct word_option peer_options[] = {
 	{ "name", WORD_PEER, "name" }, { "psk-identity", WORD_TEXT, "psk-identity" }, { "psk-key", WORD_TEXT, "psk-key" },
 	{ "certificate-name", WORD_TEXT, "certificate-name" }, { "spki", WORD_TEXT, "spki" }, { "domain", WORD_DOMAIN, "domain" },
 	{ "address", WORD_HOSTS, "address" }, { "port", WORD_PORT, "port" }, { "transport", WORD_HOSTS, "transport" }, { "server-name", WORD_TEXT, "server-name" },
-	{ "overlap", WORD_TEXT, "overlap" }, { "ref", WORD_TEXT, "ref" }, { 0 },
+	{ "overlap", WORD_TEXT, "overlap" }, { "session-address", WORD_SWITCH, "session-address" }, { "ref", WORD_TEXT, "ref" }, { 0 },
 };
 static const struct word_option ref_options[] = { { "ref", WORD_TEXT, "ref" }, { 0 } };
 
@@ -70,7 +70,7 @@ static const struct command commands[] = {
 	  "ask a router, or a base server, to stop an attack" },
 	{ "withdraw", "m", named_options, "MID|REF [--to PEER]", "end a mitigation" },
 	{ "refresh", "m", refresh_options, "MID|REF [--lifetime DURATION]", "ask for the same mitigation once more, with the same mid" },
-	{ "query", "pm", query_options, "PEER [MID|REF] [--content c|n|a]", "what a router knows of our requests" },
+	{ "query", "pm", query_options, "PEER [MID|REF] [--content c|n|a], or --ref REF alone", "what a router knows of our requests" },
 	{ "observe", "m", named_options, "MID|REF [--to PEER]", "have the router tell of every change" },
 	{ "unobserve", "m", named_options, "MID|REF", "no more of that" },
 	{ "efficacy", "ms", efficacy_options, "MID|REF under-attack|attack-successfully-mitigated", "tell the router whether the attack still arrives" },
@@ -353,6 +353,11 @@ int words_parse(int argc, char *const *argv, struct words *out, struct reason *w
 		json_decref(out->line);
 		out->line = NULL;
 		return -1;
+	}
+	if (c->options == mitigate_options && !json_object_get(out->line, DOTS_JSON_SCOPE)) {
+		json_decref(out->line);
+		out->line = NULL;
+		return reason_set(why, REASON_BAD_REQUEST, c->name, "", "what is to be stopped? %s %s", c->name, c->usage);
 	}
 	if (out->wait && out->wait_s < 0) {
 		json_t *lifetime = json_object_get(scope_entry(out->line), "lifetime");

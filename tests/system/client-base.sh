@@ -38,6 +38,17 @@ lab_line 10 client.out '"event":"unreachable","peer":"nobody".*127[.]0[.]0[.]1:4
 ok $? 'so is an address where nobody is, with the time of the next attempt'
 lab_line 10 client.out '"event":"unreachable","peer":"no-name".*nothing[.]invalid'
 ok $? 'and a name that is none'
+like "$(head -n 1 client.out)" '"event":"listening","addresses":\[\],"port":4647,"transports":\[\]' 'where nobody calls home, nothing is listened on'
+# 4647 in hexadecimal, local.
+bound() { grep -q ' 0100007F:1227 ' "/proc/net/$1"; }
+bound udp || bound tcp
+is $? 1 'and no port is open'
+$client -s sock peer add home --psk-identity home --psk-key 61626364 --domain 192.0.2.64/26 >one.out
+is $? 0 'a peer that calls home is added'
+bound udp && bound tcp
+ok $? 'and the ports are open'
+lab_line 10 client.out '"event":"listening","addresses":\["127[.]0[.]0[.]1"\]'
+ok $? 'which is told'
 
 $client -s sock mitigate --to dtls --ref names --alias our-web --target-fqdn www.example --target-uri https://www.example/ --trigger-mitigation false >one.out
 is $? 0 'CH-28: names, an alias and a preconfigured mitigation without any source'

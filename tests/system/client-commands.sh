@@ -42,12 +42,21 @@ blocker() {
 		echo '{"type":"status","peer":"isp","cuid":"isp","mid":'"$mid"',"status":"attack-successfully-mitigated"}' >router.in
 	done
 }
+# The file only grows: who follows it does not always see that it became short and long again.
+: >router.out
 router() {
-	: >router.out
 	$serverd -c router.conf <router.in >>router.out 2>>router.err &
 	router=$!
 }
 blocker &
+
+# What is misspelt in the peers file is told.
+sed 's/"domain"/"domains"/' peers.jsonl >misspelt.jsonl
+sed 's/peers.jsonl/misspelt.jsonl/' client.conf >misspelt.conf
+like "$($client -n -c misspelt.conf 2>&1)" 'misspelt[.]jsonl:1: a peer has no member "domains"' 'an unknown member of a peer is told'
+printf '{"name":"x"}\n' >misspelt.jsonl
+$client -n -c misspelt.conf 2>&1 | grep -q '8) (RFC'
+is $? 1 'a reason names its section once'
 
 # No agent anywhere: one line, one answer, an exit code.
 router
@@ -98,13 +107,18 @@ is $? 1 'efficacy with another word'
 like "$(cat one.out)" 'must be under-attack or attack-successfully-mitigated' 'says which there are'
 run unobserve case
 is $? 0 'unobserve'
+like "$(cat one.out)" '"type":"request".*"ref":"case".*"peer":"cpe".*"mid":'"$mid" 'is answered with the request'
 run observe case
 is $? 0 'observe'
+like "$(cat one.out)" '"type":"request".*"ref":"case"' 'too'
 run refresh nothing
 is $? 1 'refresh of a ref that nobody knows'
 like "$(cat one.out)" 'no request with ref nothing is known' 'is told'
 run withdraw "$mid"
 is $? 0 'withdraw by mid'
+run withdraw "$mid"
+is $? 0 'twice'
+like "$(cat one.out)" '"type":"request".*"state":"over"' 'says that it is over'
 run withdraw 99999999
 is $? 1 'withdraw of a mid that nobody knows'
 like "$(cat one.out)" 'no request with mid 99999999 is known' 'is told'
@@ -131,12 +145,20 @@ run peers --to other
 like "$(head -n 1 one.out)" '"domain":\["192[.]0[.]2[.]0/25"\]' 'changes it'
 run mitigate --source 192.0.2.200 --target 203.0.113.9
 is $? 1 'a source that is no longer in its domain is in no domain'
+run peer set other --domain 192.0.2.0/26
+is $? 0 'peer set without a credential'
+like "$(cat one.out)" '"certificate-name":"other[.]example","domain":\["192[.]0[.]2[.]0/26"\]' 'changes what it names and leaves the rest'
+run peer set nobody --domain 192.0.3.0/26
+is $? 1 'but a new one needs a credential'
 run peer remove other
 is $? 0 'peer remove'
 run peer remove other
 is $? 1 'twice'
 run mitigate --source 100.64.8.0/20 --target 203.0.113.9
 is $? 1 'CH-15: a source wider than the domain'
+run redirect cpe --client 'no name' --address 192.0.2.7
+is $? 1 'redirect to what is no name of a host'
+like "$(cat one.out)" 'no name is not the name of a host' 'is not sent'
 run redirect cpe --client ch2.isp.example --address 192.0.2.7 --ttl 60
 is $? 0 'redirect'
 lab_line 10 client.out '"event":"down","peer":"cpe"'

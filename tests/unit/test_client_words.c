@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "../../dotsch-client/complete.h"
+#include "../../dotsch-client/watch.h"
 #include "../../dotsch-client/words.h"
 
 #define SCOPE "\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{"
@@ -57,6 +58,7 @@ static void lines(void **state)
 		{ "peer add new --psk-identity id --psk-key 00ff --domain 192.0.2.0/24", "{\"type\":\"peer\",\"action\":\"add\",\"name\":\"new\",\"psk-identity\":\"id\",\"psk-key\":\"00ff\",\"domain\":[\"192.0.2.0/24\"]}" },
 		{ "peer set dms --address dots.example,192.0.2.1 --port 14646 --transport tcp --server-name dots.example --overlap sources",
 		  "{\"type\":\"peer\",\"action\":\"set\",\"name\":\"dms\",\"address\":[\"dots.example\",\"192.0.2.1\"],\"port\":14646,\"transport\":[\"tcp\"],\"server-name\":\"dots.example\",\"overlap\":\"sources\"}" },
+		{ "peer set p --session-address", "{\"type\":\"peer\",\"action\":\"set\",\"name\":\"p\",\"session-address\":true}" },
 		{ "peer remove new", "{\"type\":\"peer\",\"action\":\"remove\",\"name\":\"new\"}" },
 		{ "pending", "{\"type\":\"pending\"}" },
 		{ "watch --ref x", "{\"type\":\"watch\",\"ref\":\"x\"}" },
@@ -95,6 +97,8 @@ static void wrong_ones(void **state)
 		{ "mitigate --wait 3x", "wait", "is not a duration such as 30s" },
 		{ "mitigate --sauce 192.0.2.1", "--sauce", "mitigate has no such option" },
 		{ "mitigate --source", "--source", "needs a value" },
+		{ "mitigate", "mitigate", "what is to be stopped? mitigate --source PREFIX" },
+		{ "mitigate --keep --to p", "mitigate", "what is to be stopped?" },
 		{ "withdraw 4294967296", "4294967296", "too large" },
 		{ "withdraw 1 2", "2", "withdraw has no such option" },
 		{ "config set p --sid x", "sid", "is not a number up to" },
@@ -147,8 +151,57 @@ static void described(void **state)
 	assert_null(words_option("nothing", 0, &what));
 }
 
+/* The line of the table with this peer, as cells; how many they are. */
+static size_t painted(const struct watch *w, unsigned columns, const char *peer, char *out, size_t cap)
+{
+	struct buf b = { 0 };
+	size_t cells = 0;
+	watch_paint(w, 24, columns, false, &b);
+	buf_put(&b, "", 1);
+	assert_false(b.failed);
+	char *line = strstr((char *)b.data, peer);
+	assert_non_null(line);
+	size_t len = strcspn(line, "\033");
+	for (size_t i = 0; i < len; i++)
+		cells += ((unsigned char)line[i] & 0xc0) != 0x80;
+	snprintf(out, cap, "%.*s", (int)len, line);
+	buf_free(&b);
+	return cells;
+}
+
+static void table(void **state)
+{
+	static const char *const requests[] = {
+		"{\"type\":\"request\",\"peer\":\"cpe-1\",\"mid\":4294967295,\"state\":\"active\",\"status\":\"attack-successfully-mitigated\",\"lifetime\":3599," SCOPE
+		"\"target-prefix\":[\"203.113.123.129/32\"],\"" CH "source-prefix\":[\"192.168.123.129/32\"],\"pps-dropped\":\"1500\"}]}}",
+		"{\"type\":\"request\",\"peer\":\"cpe-6\",\"mid\":7,\"state\":\"active\",\"status\":\"attack-mitigation-in-progress\",\"lifetime\":-1," SCOPE
+		"\"target-prefix\":[\"2001:db8:ffff:eeee:dddd:cccc:bbbb:aaaa/128\"],\"" CH "source-prefix\":[\"2001:db8:1:2345:6789:abcd:ef01:2345/128\"]}]}}",
+	};
+	struct watch w = { 0 };
+	char line[400];
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		json_t *o = json_loads(requests[i], 0, NULL);
+		assert_non_null(o);
+		watch_add(&w, o);
+		json_decref(o);
+	}
+	assert_in_range(painted(&w, 80, "cpe-1", line, sizeof line), 70, 80);
+	assert_non_null(strstr(line, " 4294967295 192.168.123.129 203.113.123.129 blocked "));
+	assert_non_null(strstr(line, " 1.5k "));
+	assert_non_null(strstr(line, "59m59s"));
+	/* Half an address is another address: what is cut says so. */
+	assert_in_range(painted(&w, 80, "cpe-6", line, sizeof line), 70, 80);
+	assert_non_null(strstr(line, " 2001:db8:1:234… 2001:db8:ffff:… accepted, … "));
+	assert_in_range(painted(&w, 200, "cpe-6", line, sizeof line), 80, 200);
+	assert_non_null(strstr(line, " 2001:db8:1:2345:6789:abcd:ef01:2345 2001:db8:ffff:eeee:dddd:cccc:bbbb:aaaa accepted, not blocked yet "));
+	painted(&w, 200, "cpe-1", line, sizeof line);
+	assert_non_null(strstr(line, "██████████"));
+	watch_clear(&w);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(lines), cmocka_unit_test(wrong_ones), cmocka_unit_test(waiting), cmocka_unit_test(described) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(lines), cmocka_unit_test(wrong_ones), cmocka_unit_test(waiting), cmocka_unit_test(described), cmocka_unit_test(table) };
 	return cmocka_run_group_tests_name("client_words", tests, NULL, NULL);
 }

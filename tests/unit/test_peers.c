@@ -211,6 +211,22 @@ static void keyless(void **state)
 	peers_free(s);
 }
 
+static void callers(void **state)
+{
+	(void)state;
+	struct peers *s = peers_new();
+	assert_true(peers_may_call(s));
+	assert_non_null(add(s, "{\"name\":\"dms\",\"address\":\"192.0.2.1\",\"psk-identity\":\"us\",\"psk-key\":\"00\"}", NULL));
+	assert_false(peers_may_call(s));
+	assert_non_null(add(s, "{\"name\":\"cpe\",\"psk-identity\":\"cpe\",\"psk-key\":\"00\"}", NULL));
+	assert_true(peers_may_call(s));
+	peers_remove(s, peers_by_name(s, "cpe"));
+	assert_false(peers_may_call(s));
+	peers_remove(s, peers_by_name(s, "dms"));
+	assert_true(peers_may_call(s));
+	peers_free(s);
+}
+
 static void refused(void **state)
 {
 	(void)state;
@@ -367,7 +383,7 @@ static void crowded_slots(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(look_ups), { "CH-15 longest prefix match", longest_match, NULL, NULL, NULL }, cmocka_unit_test(ch_15_session_address), cmocka_unit_test(keys_of_a_database), cmocka_unit_test(keyless), cmocka_unit_test(servers), cmocka_unit_test(refused), cmocka_unit_test(load),
+		cmocka_unit_test(look_ups), { "CH-15 longest prefix match", longest_match, NULL, NULL, NULL }, cmocka_unit_test(ch_15_session_address), cmocka_unit_test(keys_of_a_database), cmocka_unit_test(keyless), cmocka_unit_test(servers), cmocka_unit_test(callers), cmocka_unit_test(refused), cmocka_unit_test(load),
 		cmocka_unit_test(churn), cmocka_unit_test(description), cmocka_unit_test(crowded_slots),
 	};
 	return cmocka_run_group_tests_name("peers", tests, NULL, NULL);
