@@ -83,10 +83,29 @@ chain psk
 chain x509 --server-name ch.isp.example
 is "$(modes x509/isp ca.key) $(modes x509/isp server.key)" '400 ca.key 600 server.key' 'x509: so are the private keys'
 
+# The same once more changes nothing, and says the same.
+for auth in psk x509; do
+	before=$(state_of "$auth/isp")
+	# shellcheck disable=SC2046
+	provider --dir "$auth/isp" --listen 127.0.0.1 "--$auth" $([ $auth = psk ] || echo --server-name ch.isp.example)
+	is $? 0 "$auth: setup-provider once more" || said
+	like "$(said)" 'dotsch-client.* -c .*/isp/client.conf' "$auth: it says what to run"
+	provider --dir "$auth/isp" --add-router cpe-0001 --domain 100.64.8.21/32,2001:db8:123::/64
+	is $? 0 "$auth: the same router once more" || said
+	like "$(said)" 'cpe-0001 is there already, and nothing was changed' "$auth: it says so"
+	[ "$before" = "$(state_of "$auth/isp")" ]
+	ok $? "$auth: nothing is another at the provider"
+	before=$(state_of "$auth/router")
+	router --dir "$auth/router" --from "$auth/isp/routers/cpe-0001.bundle" --consent auto
+	is $? 0 "$auth: setup-router once more" || said
+	like "$(said)" 'dotsch-serverd.* -c .*/router/serverd.conf' "$auth: it says what to run"
+	[ "$before" = "$(state_of "$auth/router")" ]
+	ok $? "$auth: nothing is another at the router"
+done
 # Whatever is there already stays.
-refuses 1 'client.conf is there already' 'a second setup-provider' provider --dir psk/isp --listen 127.0.0.1 --psk
+refuses 1 'client.conf is there already' 'another setup-provider' provider --dir psk/isp --listen 127.0.0.1 --psk --port 4648
 refuses 1 'there is a router cpe-0001' 'the same router again' provider --dir psk/isp --add-router cpe-0001 --domain 192.0.2.1
-refuses 1 '100.64.8.21/32 belongs to cpe-0001' "another router's prefix" provider --dir psk/isp --add-router cpe-0002 --domain 100.64.8.21/32
+refuses 1 '100.64.8.21/32 belongs to cpe-0001 already [(]RFC 9066, 5.3.1[)]$' "another router's prefix" provider --dir psk/isp --add-router cpe-0002 --domain 100.64.8.21/32
 refuses 1 'serverd.conf is there already' 'a second setup-router' router --dir psk/router --from psk/isp/routers/cpe-0001.bundle
 refuses 1 'provider isp in .* already' 'the same provider again' router --dir psk/router --add --from psk/isp/routers/cpe-0001.bundle
 router --dir psk/router --add --name other --from x509/isp/routers/cpe-0001.bundle
