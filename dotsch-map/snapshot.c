@@ -76,8 +76,12 @@ static int fill(const struct table *t, int fd)
 	struct header h = { .magic = MAGIC, .order = ORDER_MARK, .records = record_mark() };
 	table_parts(t, parts, h.counts);
 	h.size = layout(h.counts, offsets);
-	if (ftruncate(fd, (off_t)h.size) < 0)
+	/* The room is taken now: when it runs out later, writing to the map ends the program. */
+	int full = posix_fallocate(fd, 0, (off_t)h.size);
+	if (full) {
+		errno = full;
 		return -1;
+	}
 	uint8_t *map = mmap(NULL, h.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return -1;
@@ -94,6 +98,10 @@ static int fill(const struct table *t, int fd)
 int snapshot_write(const struct table *t, const char *path, struct reason *why)
 {
 	char *temp;
+	struct stat st;
+	/* Moving a file into place would put it where a device or a pipe was. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return reason_set(why, REASON_BAD_REQUEST, "", "", "%s: not a regular file", path);
 	if (asprintf(&temp, "%s.XXXXXX", path) < 0)
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
 	int fd = mkostemp(temp, O_CLOEXEC);      /* mode 0600 */

@@ -52,6 +52,15 @@ says 111 'none.snap: No such file or directory' --snapshot none.snap
 says 111 '\.: not a regular file' --snapshot .
 says 1 'none.json: No such file or directory' lookup --nat none.json 192.0.2.1
 says 1 'no/such/folder/x.snap: No such file or directory' compile --nat nat.json -o no/such/folder/x.snap
+mkfifo pipe
+says 1 'pipe: not a regular file' compile --nat nat.json -o pipe
+ok "$([ -p pipe ]; echo $?)" 'and the pipe is still one'
+# A file system that is full, where one can be mounted.
+if unshare -rm sh -c 'mkdir full && mount -t tmpfs -o size=4k full full' 2>/dev/null; then
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	unshare -rm sh -c 'mount -t tmpfs -o size=4k full full && echo >full/other && "$1" compile --captured 2026-11-22T10:30:00Z --nat nat.json -o full/x.snap; echo $? && ls full' sh "$map" >out 2>&1
+	like "$(tr '\n' ' ' <out)" 'full/x.snap: No space left on device 1 other $' 'a full file system: told, and nothing is left behind'
+fi
 : >empty
 says 111 'empty: .*cut short at byte 0' --nat empty
 says 111 'empty: empty' --snapshot empty
