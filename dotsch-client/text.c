@@ -144,6 +144,39 @@ static void scope_rows(const struct painter *p, const json_t *line)
 	}
 }
 
+/* "30" or "2.00"; nothing when it is not there. */
+static void config_value(const struct painter *p, const json_t *parameter, const char *before, const char *which, const char *after)
+{
+	char decimal[40];
+	snprintf(decimal, sizeof decimal, "%s-decimal", which);
+	const json_t *value = json_object_get(parameter, which);
+	const char *text = get(parameter, decimal);
+	if (json_is_integer(value))
+		buf_printf(p->out, "%s%" JSON_INTEGER_FORMAT "%s", before, json_integer_value(value), after);
+	else if (*text)
+		buf_printf(p->out, "%s%s%s", before, text, after);
+}
+
+/* One row for each set: what is in force, and in which bounds it may be set. */
+static void config_rows(const struct painter *p, const json_t *config)
+{
+	static const char *const sets[][2] = { { "mitigating-config", "mitigating" }, { "idle-config", "idle" } };
+	for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+		const char *name, *between = "";
+		json_t *parameter;
+		if (!json_object_get(config, sets[i][0]))
+			continue;
+		buf_printf(p->out, "\n  %s: ", sets[i][1]);
+		json_object_foreach(json_object_get(config, sets[i][0]), name, parameter) {
+			buf_printf(p->out, "%s%s", between, name);
+			config_value(p, parameter, " ", "current-value", "");
+			config_value(p, parameter, " (", "min-value", " to ");
+			config_value(p, parameter, "", "max-value", ")");
+			between = ", ";
+		}
+	}
+}
+
 static void response_line(const struct painter *p, const json_t *line)
 {
 	const char *code = get(line, "code");
@@ -164,10 +197,8 @@ static void response_line(const struct painter *p, const json_t *line)
 	if (*get(line, "warning"))
 		buf_printf(p->out, "\n  note: %s", get(line, "warning"));
 	const json_t *config = json_object_get(line, "ietf-dots-signal-channel:signal-config");
-	char *dump = config ? json_dumps(config, JSON_COMPACT) : NULL;
-	if (dump)
-		buf_printf(p->out, "\n  %s", dump);
-	free(dump);
+	if (config)
+		config_rows(p, config);
 }
 
 static void list(const struct painter *p, const json_t *array)

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "../../dotsch-client/complete.h"
+#include "../../dotsch-client/text.h"
 #include "../../dotsch-client/watch.h"
 #include "../../dotsch-client/words.h"
 
@@ -200,8 +201,26 @@ static void table(void **state)
 	watch_clear(&w);
 }
 
+/* A session configuration for people: what is in force, with its bounds, and no JSON. */
+static void configuration(void **state)
+{
+	struct buf b = { 0 };
+	(void)state;
+	json_t *line = json_loads("{\"type\":\"response\",\"peer\":\"cpe\",\"method\":\"GET\",\"resource\":\"config\",\"code\":\"2.05\",\"text\":\"Content\",\"ietf-dots-signal-channel:signal-config\":{"
+	                          "\"mitigating-config\":{\"heartbeat-interval\":{\"max-value\":235,\"min-value\":15,\"current-value\":30},"
+	                          "\"ack-timeout\":{\"max-value-decimal\":\"30.00\",\"min-value-decimal\":\"1.00\",\"current-value-decimal\":\"2.00\"}},"
+	                          "\"idle-config\":{\"probing-rate\":{\"current-value\":5}}}}", 0, NULL);
+	assert_non_null(line);
+	text_of_line(line, false, &b);
+	buf_put(&b, "", 1);
+	assert_false(b.failed);
+	assert_string_equal((char *)b.data, "cpe: GET config: 2.05 Content\n  mitigating: heartbeat-interval 30 (15 to 235), ack-timeout 2.00 (1.00 to 30.00)\n  idle: probing-rate 5");
+	buf_free(&b);
+	json_decref(line);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(lines), cmocka_unit_test(wrong_ones), cmocka_unit_test(waiting), cmocka_unit_test(described), cmocka_unit_test(table) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(lines), cmocka_unit_test(wrong_ones), cmocka_unit_test(waiting), cmocka_unit_test(described), cmocka_unit_test(table), cmocka_unit_test(configuration) };
 	return cmocka_run_group_tests_name("client_words", tests, NULL, NULL);
 }
