@@ -95,6 +95,16 @@ static bool given(const struct conf_section *s, const char *name)
 	return cfg_size(s->cfg, name) > 0;
 }
 
+/* In the words of the file: "30s is not in 60s..1h". */
+static int out_of_range(const struct conf_key *k, int64_t v, struct reason *why)
+{
+	char value[WHEN_TEXT_MAX], min[WHEN_TEXT_MAX], max[WHEN_TEXT_MAX];
+	if (k->type == CONF_INT)
+		return reason_set(why, REASON_BAD_REQUEST, k->name, "", "%" PRId64 " is not in %" PRId64 "..%" PRId64, v, k->min, k->max);
+	return reason_set(why, REASON_BAD_REQUEST, k->name, "", "%s is not in %s..%s", duration_format(v, value), duration_format(k->min, min),
+	    duration_format(k->max, max));
+}
+
 static int check_number(const struct conf_section *s, const struct conf_key *k, struct reason *why)
 {
 	if (!given(s, k->name))
@@ -111,7 +121,7 @@ static int check_number(const struct conf_section *s, const struct conf_key *k, 
 	if (!k->min && !k->max && v < 0)
 		return reason_set(why, REASON_BAD_REQUEST, k->name, "", "%" PRId64 " is negative", v);
 	if (v < k->min || (k->max && v > k->max))
-		return reason_set(why, REASON_BAD_REQUEST, k->name, "", "%" PRId64 " is not in %" PRId64 "..%" PRId64, v, k->min, k->max);
+		return out_of_range(k, v, why);
 	return 0;
 }
 

@@ -403,7 +403,7 @@ static void test_conf(void **state)
 	static const struct {
 		const char *text, *message;
 	} bad[] = {
-		{ "wait = \"soon\"\n", "duration" }, { "wait = \"2h\"\n", "7200 is not in" }, { "peer \"x\" { port = 0 }\n", "0 is not in" },
+		{ "wait = \"soon\"\n", "duration" }, { "wait = \"2h\"\n", "2h is not in 0s..1h" }, { "peer \"x\" { port = 0 }\n", "0 is not in" },
 		{ "nonsense = 1\n", ":1:" }, { "name = \"{\" # {\n/* { */ peer \"x\" {\n", ":2:" }, { "}\n", ":1:" }, { "peer \"x\" {}\npeer \"x\" {}\n", "" },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -152,7 +152,7 @@ static void configurations(void **state)
 	(void)state;
 	conf_refused("count = -5\n", "count", "-5 is negative");
 	conf_refused("level = 10\n", "level", "10 is not in 1..9");
-	conf_refused("time = \"30s\"\n", "time", "30 is not in 60..3600");
+	conf_refused("time = \"30s\"\n", "time", "30s is not in 60s..1h");
 	conf_refused("time = \"soon\"\n", "time", "\"soon\" is not a duration such as \"90s\"");
 	conf_refused("level = 5\nlevl = 5\n", "", ":2: ");
 	struct reason why = { 0 };
