@@ -137,7 +137,6 @@ static int withdraw(struct command *c, struct reason *why)
 static int decide(struct command *c, struct reason *why)
 {
 	const char *word = NULL, *host = NULL;
-	struct prefix p;
 	struct outcome o;
 	bool done;
 
@@ -145,9 +144,7 @@ static int decide(struct command *c, struct reason *why)
 		return -1;
 	if (word == NULL || (strcmp(word, "accept") != 0 && strcmp(word, "reject") != 0))
 		return reason_set(why, REASON_BAD_REQUEST, "decision", "", "\"%s\": must be \"accept\" or \"reject\"", word != NULL ? word : "");
-	if (host != NULL && addr_parse(host, &p) != 0)
-		return reason_set(why, REASON_BAD_REQUEST, "host", "", "\"%s\" is no address", host);
-	if (find(c, why) != 0)
+	if (find(c, why) != 0 || (host != NULL && consent_host(c->found, host, why) != 0))
 		return -1;
 	outcome_init(&o);
 	if (strcmp(word, "accept") == 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "audit.h"
+#include "base/buf.h"
 #include "emit.h"
 #include "policy.h"
 #include "preset.h"
@@ -50,18 +51,50 @@ enum verdict consent_judge(const struct peer_config *p, const struct prefix_list
 	return ruling.ask ? VERDICT_ASK : VERDICT_ACCEPT;
 }
 
-/* Of the hosts that were found, only the one the owner named. */
-static void keep_host(struct record *r, const char *host)
+/* The one of those found that has this address, however it is written; borrowed, or NULL. */
+static json_t *found_host(const struct record *r, const char *host)
 {
-	json_t *one = json_array(), *found = NULL;
+	struct prefix named, p;
 
-	for (size_t i = 0; i < json_array_size(r->hosts); i++) {
+	for (size_t i = 0; i < json_array_size(r->hosts) && addr_parse(host, &named) == 0; i++) {
 		json_t *h = json_array_get(r->hosts, i);
 		const char *address = json_string_value(json_object_get(h, "address"));
 
-		if (address != NULL && strcmp(address, host) == 0)
-			found = json_incref(h);
+		if (address != NULL && addr_parse(address, &p) == 0 && prefix_equal(&p, &named))
+			return h;
 	}
+	return NULL;
+}
+
+static void put_addresses(const json_t *hosts, struct buf *out)
+{
+	for (size_t i = 0; i < json_array_size(hosts); i++) {
+		const char *address = json_string_value(json_object_get(json_array_get(hosts, i), "address"));
+
+		buf_printf(out, "%s%s", i > 0 ? ", " : "", address != NULL ? address : "?");
+	}
+}
+
+int consent_host(const struct record *r, const char *host, struct reason *why)
+{
+	struct buf all = { 0 };
+	struct prefix p;
+
+	if (addr_parse(host, &p) != 0)
+		return reason_set(why, REASON_BAD_REQUEST, "host", "", "\"%s\" is no address", host);
+	if (json_array_size(r->hosts) < 2 || found_host(r, host) != NULL)
+		return 0;
+	put_addresses(r->hosts, &all);
+	reason_set(why, REASON_BAD_REQUEST, "host", "", "%s is none of the devices that were found: %.*s", host, (int)all.len, (const char *)all.data);
+	buf_free(&all);
+	return -1;
+}
+
+/* Of the hosts that were found, only the one the owner named. */
+static void keep_host(struct record *r, const char *host)
+{
+	json_t *one = json_array(), *found = json_incref(found_host(r, host));
+
 	if (found == NULL) {
 		found = json_object();
 		json_put_string(found, "address", host);

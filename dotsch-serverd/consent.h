@@ -15,6 +15,9 @@ enum verdict consent_judge(const struct peer_config *p, const struct prefix_list
 bool consent_accept(struct core *core, struct record *r, const char *host, const char *who, struct moment at, struct outcome *o);
 bool consent_reject(struct core *core, struct record *r, const char *note, const char *who, struct moment at, struct outcome *o);
 
+/* May he name this host? Of several that were found it has to be one; else any address. 0, or -1 with *why. */
+int consent_host(const struct record *r, const char *host, struct reason *why);
+
 /* Until when the question stands: the policy's time, or the request's own lifetime. */
 int64_t consent_until(const struct core *core, const struct record *r, int64_t now);
 

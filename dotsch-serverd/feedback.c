@@ -150,15 +150,14 @@ static int decision(struct core *core, const struct envelope *e, struct moment a
 {
 	const char *word = NULL, *host = NULL;
 	struct record *r = subject(core, e, why);
-	struct prefix p;
 	bool done;
 
 	if (json_get_string(e->json, "decision", LABEL_MAX, &word, why) < 0 || json_get_string(e->json, "host", PREFIX_TEXT_MAX, &host, why) < 0)
 		return -1;
 	if (r == NULL)
 		return why->text[0] != '\0' ? -1 : reason_set(why, REASON_BAD_REQUEST, "mid", "", "no such mitigation: %s %s %u", e->peer, e->cuid, e->mid);
-	if (host != NULL && addr_parse(host, &p) != 0)
-		return reason_set(why, REASON_BAD_REQUEST, "host", "", "\"%s\" is no address", host);
+	if (host != NULL && consent_host(r, host, why) != 0)
+		return -1;
 	if (word != NULL && strcmp(word, "accept") == 0)
 		done = consent_accept(core, r, host, "a decision line", at, o);
 	else if (word != NULL && strcmp(word, "reject") == 0)

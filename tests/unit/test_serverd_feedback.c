@@ -229,6 +229,11 @@ static void held_until_the_owner_names_the_device(void **state)
 	    "\"hosts\":[{\"address\":\"192.168.1.2\"},{\"address\":\"192.168.1.3\"}],\"certainty\":\"ambiguous\"}"), "");
 	assert_true(r->held);
 	assert_int_equal(r->life.phase, PHASE_ACTIVE);
+	/* A slip of the pen would cut off another one, and tell the provider of a success. */
+	assert_non_null(strstr(feed(f, "{\"type\":\"decision\"," WHO "7,\"decision\":\"accept\",\"host\":\"192.168.1.4\"}"),
+	    "192.168.1.4 is none of the devices that were found: 192.168.1.2, 192.168.1.3"));
+	assert_true(r->held);
+	assert_int_equal(json_array_size(r->hosts), 2);
 	assert_string_equal(feed(f, "{\"type\":\"decision\"," WHO "7,\"decision\":\"accept\",\"host\":\"192.168.1.3\"}"), "");
 	assert_int_equal(json_array_size(r->hosts), 1);
 	assert_string_equal(r->certainty, "exact");
