@@ -17,6 +17,8 @@
 #include "dots/envelope.h"
 #include "server.h"
 
+#define PAUSE_MS 500                 /* without descriptors or memory: level-triggered accepting would spin */
+
 struct visitor {
 	struct control *control;
 	struct visitor *next, **link;
@@ -32,6 +34,7 @@ struct control {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	int fd;
 	struct loop_fd listener;
+	struct loop_timer pause;
 	struct visitor *visitors;
 	unsigned n;
 };
@@ -111,6 +114,13 @@ static void name_visitor(struct visitor *v)
 		snprintf(v->who, sizeof(v->who), "unknown");
 }
 
+static void on_pause_over(void *arg)
+{
+	struct control *c = arg;
+
+	loop_mod(server_loop(c->server), &c->listener, EPOLLIN);
+}
+
 static void on_visitor(void *arg, uint32_t events)
 {
 	static const struct line_in_ops ops = { .line = on_line, .too_long = on_too_long, .end = on_end };
@@ -119,6 +129,10 @@ static void on_visitor(void *arg, uint32_t events)
 	struct visitor *v;
 
 	(void)events;
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+		loop_mod(server_loop(c->server), &c->listener, 0);
+		loop_timer_set(server_loop(c->server), &c->pause, PAUSE_MS);
+	}
 	if (fd < 0)
 		return;
 	v = c->n < CONTROL_MAX ? calloc(1, sizeof(*v)) : NULL;
@@ -219,6 +233,7 @@ struct control *control_new(struct server *s, const char *path, struct reason *w
 	}
 	c->server = s;
 	c->fd = -1;
+	loop_timer_init(&c->pause, on_pause_over, c);
 	snprintf(c->path, sizeof(c->path), "%s", path);
 	if (strcmp(c->path, path) != 0)
 		reason_set(why, 0, "socket", "", "%s: the path is too long", path);
@@ -240,6 +255,7 @@ void control_free(struct control *c)
 		return;
 	while (c->visitors != NULL)
 		visitor_free(c->visitors);
+	loop_timer_stop(server_loop(c->server), &c->pause);
 	loop_del(server_loop(c->server), &c->listener);
 	close(c->fd);
 	unlink(c->path);

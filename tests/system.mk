@@ -14,7 +14,7 @@ SYSTEM_TESTS = \
 	tests/system/contrib.sh \
 	tests/system/contrib-fastnetmon.sh \
 	tests/system/units.sh tests/system/operations.sh tests/system/openwrt.sh \
-	tests/system/completion.sh tests/system/agents-man.sh \
+	tests/system/completion.sh tests/system/agents-man.sh tests/system/descriptors.sh \
 	tests/system/chain-dtls-psk.sh \
 	tests/system/chain-tls-psk.sh \
 	tests/system/chain-dtls-raw.sh \
