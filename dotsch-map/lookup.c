@@ -146,7 +146,7 @@ int lookup_run(const struct options *o, char **operands, int n)
 	if (o->n_nat && !(tables[nat.n++] = load_tables(o->nat, o->n_nat, false, &why)))
 		return told(&why);
 	for (size_t i = 0; i < o->n_snapshots && status == EXIT_DONE; i++) {
-		if (!(tables[nat.n] = snapshot_open(o->snapshots[i], &why)))
+		if (!(tables[nat.n] = snapshot_open(o->snapshots[i], false, &why)))
 			status = told(&why);
 		else
 			nat.n++;

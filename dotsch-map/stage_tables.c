@@ -38,7 +38,7 @@ static int load(const struct options *o, bool again, struct table **v, size_t *n
 		++*n;
 	}
 	for (size_t i = 0; i < o->n_snapshots; i++, ++*n)
-		if (!(v[*n] = snapshot_open(o->snapshots[i], &why))) {
+		if (!(v[*n] = snapshot_open(o->snapshots[i], true, &why))) {
 			told(&why);
 			free_tables(v, *n);
 			return -1;

@@ -143,7 +143,7 @@ static void bench_snapshot(const struct table *t, double json_seconds)
 	double best = 1e9;
 	for (int i = 0; i < 5; i++) {
 		double start = now();
-		struct table *s = snapshot_open(path_of("table.snap"), &why);
+		struct table *s = snapshot_open(path_of("table.snap"), false, &why);
 		must(s, why.text);
 		struct nat nat = { .tables = &s, .n = 1 };
 		struct nat_query q = query_of(7, 1);

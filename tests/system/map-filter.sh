@@ -95,6 +95,16 @@ ok $? 'SIGHUP reads the tables anew'
 request d 20480 >&4
 wait_for 10 answers 4
 is "$(source_of 4)" 100.64.8.21/32 'and takes them up'
+# As cp does it: emptied, then written; in between the old table answers.
+cp "$work/table.snap" "$work/copy.snap"
+exec 5>"$work/table.snap"
+request e 20480 >&4
+wait_for 10 answers 5
+is "$(source_of 5)" 100.64.8.21/32 'a snapshot that is being written anew in place'
+cat "$work/copy.snap" >&5
+exec 5>&-
+wait_for 10 said 'read anew' 4
+ok $? 'and it is taken up at the end'
 exec 4>&-
 wait "$filter"
 filter=

@@ -174,7 +174,7 @@ static void test_golden_cases(void **state)
 		assert_non_null(t[0]);
 		assert_non_null(t[1]);
 		assert_int_equal(snapshot_write(t[0], snapshot, &why), 0);
-		t[2] = snapshot_open(snapshot, &why);
+		t[2] = snapshot_open(snapshot, false, &why);
 		if (!t[2])
 			fail_msg("%s", why.text);
 		for (int i = 0; i < 3; i++) {
