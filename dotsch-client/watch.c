@@ -162,7 +162,8 @@ static void row(const json_t *line, uint64_t most, const struct layout *l, bool 
 
 void watch_paint(const struct watch *w, unsigned rows, unsigned columns, bool colours, struct buf *out)
 {
-	const struct layout l = layout_for(w, columns);
+	/* The last column stays free: a terminal's cursor stands on what is written there, and would clear it with the rest of the row. */
+	const struct layout l = layout_for(w, columns ? columns - 1 : 0);
 	uint64_t most = 0;
 	unsigned shown = 0, room = rows > 4 ? rows - 4 : 1;
 	for (size_t i = 0; i < w->n; i++)

@@ -116,7 +116,7 @@ wait_for 10 shows 'cpe-0002 .*too much for the router +[0-9]+k █████�
 ok $? 'the bars follow what is told'
 like "$(screen)" 'cpe-0001 .* 12k █{1,9}[^█]' 'each in proportion to the others'
 term resize-window -x 80 -y 20
-wait_for 5 shows '^cpe-0001 +[0-9]+ 100[.]64[.]8[.]21 +203[.]0[.]113[.]9 +blocked +12k +[0-9hms]+$'
+wait_for 5 shows '^cpe-0001 +[0-9]+ 100[.]64[.]8[.]21 +203[.]0[.]113[.]9 +blocked +12k +[0-9m]*[0-9](h|m|s)$'
 ok $? 'a smaller window is painted anew, with every column but the bar'
 is "$(screen | grep -Evc '^(PEER|cpe-|any key|$)')" 0 'and no row is torn'
 term resize-window -x 150 -y 40

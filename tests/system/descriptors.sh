@@ -44,6 +44,7 @@ crowded() {
 	limit=$1 question=$2
 	shift 2
 	rm -f sock full
+	# shellcheck disable=SC3045 # every shell that may be /bin/sh here has it
 	(ulimit -n "$limit" && exec "$@" -s sock </dev/null >out 2>err) &
 	pid=$!
 	wait_for 10 test -S sock
@@ -68,7 +69,7 @@ crowded() {
 }
 # An even and an odd number, since each user takes two.
 for limit in 18 19; do
-	crowded $limit peers "$client" -c client.conf
-	crowded $limit show "$serverd" -c router.conf
+	crowded "$limit" peers "$client" -c client.conf
+	crowded "$limit" show "$serverd" -c router.conf
 done
 done_testing
