@@ -70,9 +70,9 @@ is $? 0 'ends with 0'
 bare='setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all'
 SECRET_HERE=1 $bare sleep 100 &
 other=$!
-SECRET_HERE=1 $bare dotsch-serverd -q -c serverd.conf </dev/null >out 2>err &
+SECRET_HERE=1 $bare dotsch-serverd -q -c serverd.conf </dev/null >bare.out 2>bare.err &
 pid=$!
-lab_line 10 out '"event":"unreachable"'
+lab_line 10 bare.out '"event":"unreachable"' && lab_wait 10 grep -qx sleep "/proc/$other/comm"
 ok $? 'it runs without privileges'
 is "$($bare cat "/proc/$other/environ" | grep -c SECRET_HERE)" 1 'the environment of another program can be read'
 # A sanitized build can be dumped, for its leak checker.

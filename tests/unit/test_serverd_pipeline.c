@@ -6,10 +6,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/when.h"
 #include "dotsch-serverd/pipeline.h"
@@ -106,6 +110,12 @@ static void a_dead_pipeline_is_started_again_at_its_pace(void **state)
 
 int main(void)
 {
+	const int self = pidfd_open(getpid(), 0);
+	if (self < 0 && errno == ENOSYS) {
+		puts("1..0 # SKIP no pidfd_open here (Debian 12's valgrind does not know it)");
+		return 0;
+	}
+	close(self);
 	const struct CMUnitTest tests[] = { cmocka_unit_test(a_dead_pipeline_is_started_again_at_its_pace) };
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
