@@ -35,6 +35,7 @@ void callhome_heartbeat(struct router *r)
 		.interval_s = set->p[SIGCONF_HEARTBEAT_INTERVAL].current,
 		.missing_allowed = set->p[SIGCONF_MISSING_HB_ALLOWED].current,
 		.after_peer = !r->dialled,   /* CH-10; towards a base server it is the other side that may */
+		.early = r->dialled,
 		/* CH-11a: a saturated uplink is silent, and is what we are here for. Towards a base server the same while an attack is on (RFC 9132, 4.7). */
 		.lose = r->dialled && !r->active,
 	};

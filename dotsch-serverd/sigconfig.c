@@ -117,6 +117,7 @@ void sigconfig_heartbeat(const struct sigconfig *c, bool mitigating, struct hear
 	memset(out, 0, sizeof(*out));
 	out->interval_s = set->p[SIGCONF_HEARTBEAT_INTERVAL].current;
 	out->missing_allowed = set->p[SIGCONF_MISSING_HB_ALLOWED].current;
+	out->early = true;
 	out->lose = true;
 }
 

@@ -62,6 +62,6 @@ tests_system_serverd_clock_SOURCES = tests/system/serverd_clock.c dotsch-serverd
 tests_system_serverd_clock_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_system_serverd_clock_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=when_boot_ms
 tests_system_serverd_clock_LDADD = $(SERVERD_LIBS)
-SERVERD_LOSS_SYSTEM = tests/system/serverd-loss.sh tests/system/serverd-secrets.sh tests/system/serverd-wrong-time.sh
+SERVERD_LOSS_SYSTEM = tests/system/serverd-loss.sh tests/system/serverd-nat.sh tests/system/serverd-secrets.sh tests/system/serverd-wrong-time.sh
 EXTRA_DIST += $(SERVERD_LOSS_SYSTEM)
 TESTS += $(SERVERD_LOSS_SYSTEM)

@@ -13,6 +13,20 @@ static int64_t interval_ms(const struct session *s)
 	return (int64_t)s->hb.config.interval_s * 1000;
 }
 
+/* Linux keeps a UDP flow that goes both ways after its first two seconds for 120 s, any other one for 30 s: as long as the default interval. So the first
+   heartbeat comes after those two, and at different moments after many routers have called at once. */
+#define EARLY_MS 3000
+#define EARLY_SPREAD_MS 2000
+
+static void set_due(struct session *s, int64_t now)
+{
+	struct heartbeat *hb = &s->hb;
+	int64_t early = now + EARLY_MS + (int64_t)(session_random() % EARLY_SPREAD_MS);
+	hb->due = now + interval_ms(s);
+	if (hb->config.early && !hb->sent && s->transport == TRANSPORT_UDP && early < hb->due)
+		hb->due = early;
+}
+
 /* Did we see a heartbeat request of the peer within two intervals? Nobody can say before the first two have passed. */
 static bool peer_is_heard(const struct session *s)
 {
@@ -126,7 +140,7 @@ void session_heartbeat(struct session *s, const struct heartbeat_config *config)
 	}
 	if (changed) {
 		hb->started = loop_now(s->loop);
-		hb->due = hb->started + interval_ms(s);
+		set_due(s, hb->started);
 	}
 	arm(s);
 }

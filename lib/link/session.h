@@ -88,6 +88,7 @@ struct heartbeat_config {
 	unsigned interval_s;                 /* 0 = no heartbeats */
 	unsigned missing_allowed;
 	bool after_peer;                     /* also right after the peer's (CH-10) */
+	bool early;                          /* over UDP the first one after 3 to 5 s: for who is behind a NAT (CH-09) */
 	bool lose;                           /* nothing at all for missing_allowed * interval_s ends the session (CH-12); the Call Home client never does (CH-11a) */
 };
 /* Starts, or changes to, these values (idle and mitigating sets). */

@@ -373,6 +373,7 @@ static void config_put_and_delete(void **state)
 	assert_int_equal(hb.interval_s, 46);
 	assert_int_equal(hb.missing_allowed, 15);
 	assert_true(hb.lose);
+	assert_true(hb.early);
 	sigconfig_heartbeat(&f->config, false, &hb);
 	assert_int_equal(hb.interval_s, 30);
 	assert_int_equal(config_put(f, 4, MITIGATING_HB("182d")), REASON_BAD_REQUEST);

@@ -219,6 +219,32 @@ static void test_ch_10_after_peer(void **state)
 	assert_in_range(wire_count(p.w, RIGHT, METHOD_PUT), 17, 42);
 }
 
+/* The side behind the NAT beats once before its binding may go, whatever interval is then agreed on; over TCP nothing hurries. */
+static void test_ch_09_early(void **state)
+{
+	(void)state;
+	const struct heartbeat_config early = { .interval_s = 30, .missing_allowed = 15, .early = true, .lose = true };
+	const struct heartbeat_config longer = { .interval_s = 90, .missing_allowed = 15, .early = true, .lose = true };
+	const struct heartbeat_config after = { .interval_s = 90, .missing_allowed = 15, .after_peer = true };
+	both(TRANSPORT_UDP, &after, &early);
+	wire_run(p.w, 100);
+	session_heartbeat(right->s, &longer);
+	wire_run(p.w, 2890);
+	assert_int_equal(wire_count(p.w, RIGHT, METHOD_PUT), 0);
+	wire_run(p.w, 2200);
+	assert_int_equal(wire_count(p.w, RIGHT, METHOD_PUT), 1);
+	assert_int_equal(wire_count(p.w, LEFT, METHOD_PUT), 1);
+	session_heartbeat(right->s, &early);         /* once in a session */
+	wire_run(p.w, 29900);
+	assert_int_equal(wire_count(p.w, RIGHT, METHOD_PUT), 1);
+	wire_run(p.w, 200);
+	assert_int_equal(wire_count(p.w, RIGHT, METHOD_PUT), 2);
+	pair_close(&p);
+	both(TRANSPORT_TCP, NULL, &early);
+	wire_run(p.w, 29900);
+	assert_int_equal(wire_count(p.w, RIGHT, METHOD_PUT), 0);
+}
+
 static void test_changes(void **state)
 {
 	(void)state;
@@ -296,7 +322,7 @@ int main(void)
 #define T(name) cmocka_unit_test_teardown(name, close_pair)
 	const struct CMUnitTest tests[] = {
 		T(test_beat), T(test_status_is_honest), T(test_refused), T(test_ch_11a_client_keeps), T(test_ch_11b_server_keeps), T(test_ch_12_loss),
-		T(test_ch_10_after_peer), T(test_changes), T(test_other_answers), T(test_close_when_silent),
+		T(test_ch_09_early), T(test_ch_10_after_peer), T(test_changes), T(test_other_answers), T(test_close_when_silent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
