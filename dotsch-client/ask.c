@@ -6,6 +6,7 @@
 #include "merge.h"
 #include "mitigations.h"
 #include "send.h"
+#include "times.h"
 
 static bool wants_keep(const struct envelope *line, struct reason *why, bool *bad)
 {

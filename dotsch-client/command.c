@@ -15,6 +15,7 @@
 #include "origin.h"
 #include "peer_command.h"
 #include "send.h"
+#include "times.h"
 
 static const char *peer_name(const struct envelope *line)
 {

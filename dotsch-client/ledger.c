@@ -8,7 +8,7 @@
 #include "base/when.h"
 #include "dots/json.h"
 #include "merge.h"
-#include "send.h"
+#include "times.h"
 
 #define SAME_END_S 5     /* the peer counts whole seconds, so the end seems to move a little with each of its words */
 

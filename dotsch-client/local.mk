@@ -3,6 +3,7 @@ noinst_LIBRARIES += %D%/libclient.a
 %C%_libclient_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(READLINE_CFLAGS)
 %C%_libclient_a_SOURCES = \
 	%D%/agent.c %D%/agent.h \
+	%D%/answer.c %D%/answer.h \
 	%D%/ask.c %D%/ask.h \
 	%D%/attach.c %D%/attach.h \
 	%D%/callhome.c %D%/callhome.h \
@@ -13,9 +14,11 @@ noinst_LIBRARIES += %D%/libclient.a
 	%D%/control.c %D%/control.h \
 	%D%/decode.c %D%/decode.h \
 	%D%/dialled.c %D%/dialled.h \
+	%D%/help.c %D%/help.h \
 	%D%/inquiry.c %D%/inquiry.h \
 	%D%/ledger.c %D%/ledger.h \
 	%D%/merge.c %D%/merge.h \
+	%D%/log_tap.c %D%/log_tap.h \
 	%D%/mitigations.c %D%/mitigations.h \
 	%D%/names.c %D%/names.h \
 	%D%/notice.c %D%/notice.h \
@@ -34,6 +37,8 @@ noinst_LIBRARIES += %D%/libclient.a
 	%D%/tell.c %D%/tell.h \
 	%D%/terminal.c %D%/terminal.h \
 	%D%/text.c %D%/text.h \
+	%D%/times.c %D%/times.h \
+	%D%/unite.c %D%/unite.h \
 	%D%/uri.h \
 	%D%/watch.c %D%/watch.h \
 	%D%/words.c %D%/words.h

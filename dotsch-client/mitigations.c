@@ -271,6 +271,12 @@ void entry_paid(struct entry *e, bool good)
 	console_paid(e->console, good);
 }
 
+void entry_drop(struct entry *e, bool good)
+{
+	entry_paid(e, good);
+	entry_free(e);
+}
+
 void entry_in_force(struct entry *e, bool in_force)
 {
 	if (e->in_force == in_force)

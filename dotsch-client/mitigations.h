@@ -122,6 +122,8 @@ void entry_set_mid(struct entry *e, uint32_t mid);
 
 /* Pays the console that asked, once. */
 void entry_paid(struct entry *e, bool good);
+/* The same, and it is gone. */
+void entry_drop(struct entry *e, bool good);
 /* Counts it as in force or not. */
 void entry_in_force(struct entry *e, bool in_force);
 

@@ -6,20 +6,16 @@
 #include "merge.h"
 #include "send.h"
 #include "tell.h"
+#include "times.h"
 #include "uri.h"
 
 #define POLL_S 30        /* a peer that does not notify is asked; a registration that was not answered is repeated */
-
-static int64_t now(const struct entry *e)
-{
-	return loop_now(e->router->agent->loop);
-}
 
 static void again_later(struct entry *e)
 {
 	if (e->state != ENTRY_ACTIVE || e->observe_off)
 		return;
-	e->observe_at = now(e) + POLL_S * 1000;
+	e->observe_at = entry_now(e) + POLL_S * 1000;
 	entry_arm(e);
 }
 

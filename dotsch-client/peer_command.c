@@ -7,8 +7,8 @@
 #include "dialled.h"
 #include "dots/json.h"
 #include "mitigations.h"
-#include "send.h"
 #include "tell.h"
+#include "times.h"
 
 static void put_prefixes(json_t *line, const char *name, const struct prefix_list *l)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "repl.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +12,9 @@
 #include <readline/readline.h>
 
 #include "base/buf.h"
-#include "base/line.h"
 #include "complete.h"
+#include "help.h"
+#include "log_tap.h"
 #include "names.h"
 #include "text.h"
 #include "watch.h"
@@ -41,9 +41,7 @@ struct repl {
 	struct termios cooked;
 	char *held[HELD_MAX];
 	size_t n_held;
-	/* Standard error passes through here, or the log would tear the typed line. -1 = it is no terminal. */
-	int log_read, log_real;
-	struct line_in *log;
+	struct log_tap *log;                 /* or the log would tear the typed line; NULL = it goes elsewhere */
 };
 
 /* readline has no argument for its callbacks, and one terminal. */
@@ -168,33 +166,10 @@ void repl_show(struct repl *r, const json_t *line)
 
 /* --- Commands --- */
 
-static void help_all(struct repl *r)
+static void help(struct repl *r, const char *command)
 {
 	struct buf out = { 0 };
-	const char *name;
-	for (size_t i = 0; (name = words_command(i)); i++)
-		buf_printf(&out, "  %-10s %s\n", name, words_help(name));
-	buf_printf(&out, "  %-10s %s\n  %-10s %s\n", "help", "this list, or the options of one command", "quit", "leave");
-	buf_text(&out, "Tab completes commands, options, peers and mids; ? explains what is being typed. A line that begins with { is taken as it stands.");
-	buf_u8(&out, '\0');
-	if (!out.failed)
-		repl_say(r, (char *)out.data);
-	buf_free(&out);
-}
-
-static void help_one(struct repl *r, const char *name)
-{
-	struct buf out = { 0 };
-	char what;
-	const char *option;
-	if (!words_usage(name)) {
-		help_all(r);
-		return;
-	}
-	buf_printf(&out, "%s %s\n  %s\n  options:", name, words_usage(name), words_help(name));
-	for (size_t i = 0; (option = words_option(name, i, &what)); i++)
-		buf_printf(&out, " %s", option);
-	buf_u8(&out, '\0');
+	help_text(command, &out);
 	if (!out.failed)
 		repl_say(r, (char *)out.data);
 	buf_free(&out);
@@ -211,10 +186,7 @@ static void run_words(struct repl *r, char *line)
 	if (!strcmp(words[0], "quit") || !strcmp(words[0], "exit")) {
 		r->done = true;
 	} else if (!strcmp(words[0], "help") || !strcmp(words[0], "?")) {
-		if (n > 1)
-			help_one(r, words[1]);
-		else
-			help_all(r);
+		help(r, n > 1 ? words[1] : NULL);
 	} else if (!strcmp(words[0], "watch")) {
 		watch_begin(r);
 	} else if (words_parse(n, words, &out, &why) < 0) {
@@ -291,10 +263,7 @@ static int explain(int count, int key)
 	(void)count;
 	(void)key;
 	complete_begin(&c, rl_line_buffer, (size_t)rl_end);
-	if (*c.command)
-		help_one(the_repl, c.command);
-	else
-		help_all(the_repl);
+	help(the_repl, c.command);
 	return 0;
 }
 
@@ -319,6 +288,11 @@ static void readable(void *arg, uint32_t events)
 	}
 }
 
+static void log_line(void *arg, const char *text)
+{
+	repl_say(arg, text);
+}
+
 void repl_resized(struct repl *r)
 {
 	if (r->prompting)
@@ -336,60 +310,6 @@ void repl_interrupt(struct repl *r)
 		rl_on_new_line();
 		rl_redisplay();
 	}
-}
-
-static void log_line(void *arg, char *text, size_t len)
-{
-	(void)len;
-	repl_say(arg, text);
-}
-
-static void log_too_long(void *arg, unsigned long number)
-{
-	(void)arg;
-	(void)number;
-}
-
-static void log_end(void *arg, int error)
-{
-	(void)arg;
-	(void)error;
-}
-
-/* Non-blocking at both ends: this process reads what it writes, so a full pipe drops log lines rather than stop everything. */
-static void take_log(struct repl *r)
-{
-	static const struct line_in_ops ops = { .line = log_line, .too_long = log_too_long, .end = log_end };
-	int ends[2];
-	r->log_read = r->log_real = -1;
-	if (!isatty(STDERR_FILENO) || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		return;
-	r->log_real = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	r->log = r->log_real >= 0 ? line_in_new(r->loop, ends[0], &ops, r) : NULL;
-	if (r->log && dup2(ends[1], STDERR_FILENO) >= 0) {
-		r->log_read = ends[0];
-	} else {
-		line_in_free(r->log);
-		r->log = NULL;
-		close(ends[0]);
-	}
-	close(ends[1]);
-}
-
-static void give_log_back(struct repl *r)
-{
-	char rest[4096];
-	ssize_t n;
-	if (r->log_real >= 0) {
-		dup2(r->log_real, STDERR_FILENO);
-		close(r->log_real);
-	}
-	line_in_free(r->log);
-	while (r->log_read >= 0 && (n = read(r->log_read, rest, sizeof rest)) > 0)
-		if (write(STDERR_FILENO, rest, (size_t)n) != n)
-			break;
-	if (r->log_read >= 0)
-		close(r->log_read);
 }
 
 static char *history_file(void)
@@ -423,12 +343,11 @@ struct repl *repl_open(struct loop *l, bool colours, bool json, const struct rep
 	}
 	if (r->history)
 		read_history(r->history);
-	r->log_read = r->log_real = -1;
 	if (loop_add(l, &r->fd, STDIN_FILENO, EPOLLIN, readable, r) < 0) {
 		repl_close(r);
 		return NULL;
 	}
-	take_log(r);
+	r->log = log_tap_open(l, log_line, r);
 	prompt_again(r);
 	submit_text(r, "{\"type\":\"peers\",\"ref\":\"" OWN_REF "\",\"connected\":true,\"limit\":1000}");
 	return r;
@@ -446,7 +365,7 @@ void repl_close(struct repl *r)
 		rl_callback_handler_remove();
 		fflush(stdout);
 	}
-	give_log_back(r);
+	log_tap_close(r->log);
 	if (r->history)
 		history_truncate_file(r->history, HISTORY_LINES);
 	clear_history();
