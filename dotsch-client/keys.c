@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/buf.h"
 #include "base/log.h"
+#include "link/psk.h"
 #include "store/store.h"
 
 struct keys { struct store_reader *reader; };
@@ -37,20 +37,21 @@ void keys_close(struct keys *k)
 	free(k);
 }
 
-struct found { uint8_t *key; size_t len; };
+struct found { uint8_t *key; size_t len; struct reason why; };
 
-/* Bytes, or hexadecimal digits as text. */
+/* Bytes, or hexadecimal digits as text: the same keys as elsewhere. */
 static void key_row(void *arg, const struct store_row *row)
 {
 	struct found *f = arg;
 	size_t len;
 	const void *data = store_column_blob(row, 0, &len);
 	if (store_is_text(row, 0)) {
-		long n = hex_decode(data, len, f->key, TLS_PSK_MAX);
-		f->len = n > 0 ? (size_t)n : 0;
-	} else if (data && len <= TLS_PSK_MAX) {
+		psk_from_hex(data, len, "key", f->key, &f->len, &f->why);
+	} else if (data && len >= TLS_PSK_MIN && len <= TLS_PSK_MAX) {
 		memcpy(f->key, data, len);
 		f->len = len;
+	} else {
+		reason_set(&f->why, REASON_BAD_REQUEST, "key", "RFC 9257, 6", "must be %d to %d bytes", TLS_PSK_MIN, TLS_PSK_MAX);
 	}
 }
 
@@ -62,7 +63,7 @@ int keys_find(struct keys *k, const char *identity, uint8_t key[TLS_PSK_MAX], si
 	if (n < 0)
 		log_warning("psk-database: the key of %s cannot be read: %s", identity, why.text);
 	else if (n && !f.len)
-		log_warning("psk-database: the key of %s is neither 1 to %d bytes nor as many in hexadecimal", identity, TLS_PSK_MAX);
+		log_warning("psk-database: the key of %s %s", identity, f.why.text);
 	*len = f.len;
-	return f.len ? 0 : -1;
+	return f.len ? 0 : n ? TLS_PSK_LATER : -1;
 }

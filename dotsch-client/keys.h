@@ -9,7 +9,7 @@
 struct keys;
 struct keys *keys_open(const char *path, struct reason *why);   /* NULL with *why: no such file or table */
 void keys_close(struct keys *k);                                /* NULL allowed */
-/* 0, or -1: not there, no key, or not to be read just now (which is logged). */
+/* 0; -1: there is none; TLS_PSK_LATER, which is logged: the table cannot be read just now, or what stands there is no key. */
 int keys_find(struct keys *k, const char *identity, uint8_t key[TLS_PSK_MAX], size_t *len);
 
 #endif

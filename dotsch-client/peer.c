@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
-#include "link/tls.h"
+#include "link/psk.h"
 
 #define DOMAIN_MAX 4096   /* prefixes of one customer */
 
@@ -20,18 +20,25 @@ struct draft {
 	struct prefix_list domain;
 };
 
-static int read_hex(const json_t *object, const char *name, uint8_t *out, size_t min, size_t max, size_t *len, struct reason *why)
+static int read_spki(const json_t *object, uint8_t out[32], struct reason *why)
 {
 	const char *text = NULL;
-	int got = json_get_string(object, name, 2 * max, &text, why);
-	if (got <= 0)
-		return got;
-	long n = hex_decode(text, strlen(text), out, max);
-	/* The value is a secret: it is never shown. */
-	if (n < (long)min)
-		return reason_set(why, REASON_BAD_REQUEST, name, "", "must be %zu to %zu bytes as hexadecimal digits", min, max);
-	*len = (size_t)n;
-	return 1;
+	int got = json_get_string(object, "spki", SIZE_MAX, &text, why);
+	if (got > 0 && (strlen(text) != 64 || hex_decode(text, 64, out, 32) != 32))
+		return reason_set(why, REASON_BAD_REQUEST, "spki", "RFC 7250", "must be 64 hexadecimal digits, the SHA-256 of a public key");
+	return got;
+}
+
+static int read_key(const json_t *object, struct draft *d, struct reason *why)
+{
+	const char *text = NULL;
+	size_t len;
+	int got = json_get_string(object, "psk-key", SIZE_MAX, &text, why);
+	if (got > 0 && psk_from_hex(text, strlen(text), "psk-key", d->psk_key, &len, why) < 0)
+		return -1;
+	if (got > 0)
+		d->psk_key_len = (uint8_t)len;
+	return got;
 }
 
 static int read_domain(const json_t *object, struct prefix_list *out, struct reason *why)
@@ -83,16 +90,13 @@ static int read_overlap(const json_t *object, struct draft *d, struct reason *wh
 
 static int draft_read(const json_t *object, bool keyless, struct draft *d, struct reason *why)
 {
-	size_t len = 0;
 	int spki;
 	if (json_get_string(object, "name", PEER_NAME_MAX, &d->name, why) < 0 || json_get_string(object, "psk-identity", NAME_MAX_BYTES, &d->psk_identity, why) < 0 ||
 	    json_get_string(object, "certificate-name", NAME_MAX_BYTES, &d->certificate_name, why) < 0 ||
-	    (spki = read_hex(object, "spki", d->spki, 32, 32, &len, why)) < 0 || read_hex(object, "psk-key", d->psk_key, 1, TLS_PSK_MAX, &len, why) < 0 ||
+	    (spki = read_spki(object, d->spki, why)) < 0 || read_key(object, d, why) < 0 ||
 	    read_domain(object, &d->domain, why) < 0 || json_get_bool(object, "session-address", &d->session_address, why) < 0 || peer_server_read(object, &d->server, why) < 0 || read_overlap(object, d, why) < 0)
 		return -1;
 	d->has_spki = spki > 0;
-	if (json_object_get(object, "psk-key"))
-		d->psk_key_len = (uint8_t)len;
 	if (!d->name || !*d->name)
 		return reason_set(why, REASON_BAD_REQUEST, "name", "", "a peer needs a name");
 	if (!d->psk_identity != !d->psk_key_len && !(keyless && d->psk_identity && !d->server))

@@ -7,6 +7,7 @@
 #include "base/addr.h"
 #include "base/buf.h"
 #include "base/limits.h"
+#include "link/psk.h"
 
 const struct conf_key settings_provider_keys[] = {
 	{ .name = "address", .type = CONF_LIST },
@@ -85,21 +86,17 @@ int settings_transports(const struct conf_section *s, bool *udp, bool *tcp, stru
 int settings_psk(const char *digits, const char *path, uint8_t key[TLS_PSK_MAX], size_t *key_len, struct reason *why)
 {
 	char text[4 * TLS_PSK_MAX];
-	long len, got;
+	long len;
+	int result;
 
-	if (path != NULL) {
-		len = conf_read_secret(path, text, sizeof(text), why);
-		if (len < 0)
-			return -1;
-		got = hex_decode(text, (size_t)len, key, TLS_PSK_MAX);
-		explicit_bzero(text, sizeof(text));
-	} else {
-		got = hex_decode(digits, strlen(digits), key, TLS_PSK_MAX);
-	}
-	if (got < 16)
-		return reason_set(why, 0, path != NULL ? "psk-key-file" : "psk-key", "", "must be 32 to %d hexadecimal digits", 2 * TLS_PSK_MAX);
-	*key_len = (size_t)got;
-	return 0;
+	if (path == NULL)
+		return psk_from_hex(digits, strlen(digits), "psk-key", key, key_len, why);
+	len = conf_read_secret(path, text, sizeof(text), why);
+	if (len < 0)
+		return -1;
+	result = psk_from_hex(text, (size_t)len, "psk-key-file", key, key_len, why);
+	explicit_bzero(text, sizeof(text));
+	return result;
 }
 
 static int psk(const struct conf_section *s, struct peer_config *p, struct reason *why)

@@ -18,6 +18,7 @@ noinst_LIBRARIES += %D%/liblink.a
 	%D%/message.c %D%/message.h \
 	%D%/observe.c \
 	%D%/penalty.c %D%/penalty.h \
+	%D%/psk.c %D%/psk.h \
 	%D%/session.c %D%/session_incoming.c %D%/session_private.h \
 	%D%/session.h \
 	%D%/stream.c %D%/stream.h \

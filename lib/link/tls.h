@@ -11,11 +11,13 @@
 #include "link/channel.h"
 
 #define TLS_PSK_MAX 64
+#define TLS_PSK_LATER (-2)
 
 /* Strings are copied. Files are read by tls_bundle_new. */
 struct tls_config {
 	bool server;                         /* we are the (D)TLS server, that is: we listen */
-	/* PSK. Client: identity and key. Server: the look-up, which gives the key and the owner's name; -1 = unknown identity. */
+	/* PSK. Client: identity and key. Server: the look-up, which gives the key and the owner's name; -1 = unknown identity; TLS_PSK_LATER = our own trouble,
+	   which is not held against the peer. */
 	const char *psk_identity;
 	const uint8_t *psk_key;
 	size_t psk_key_len;

@@ -36,6 +36,7 @@ struct tls_bundle {
 struct tls_notes {
 	struct identity peer;
 	bool known, judged;                               /* the look-up named an owner; it has been asked */
+	bool ours;                                        /* it failed because of us */
 	bool heard;                                       /* anything at all came from the peer */
 	bool epoch1;                                      /* an encrypted record is in what has just been pulled */
 	unsigned undecryptable;

@@ -46,7 +46,12 @@ static int psk_look_up(struct tls_session *s, const unsigned char *name, size_t 
 	n->peer.kind = IDENTITY_PSK;
 	copy_name(n->peer.name, sizeof n->peer.name, name, len);
 	*key_len = 0;
-	if (!s->bundle->psk_lookup || !name_ok(name, len, sizeof n->peer.name) || s->bundle->psk_lookup(s->bundle->arg, n->peer.name, key, key_len, n->peer.owner) < 0 || !*key_len || *key_len > TLS_PSK_MAX)
+	int found = s->bundle->psk_lookup && name_ok(name, len, sizeof n->peer.name) ? s->bundle->psk_lookup(s->bundle->arg, n->peer.name, key, key_len, n->peer.owner) : -1;
+	if (found == TLS_PSK_LATER) {
+		n->ours = true;
+		return deny(s, GNUTLS_A_INTERNAL_ERROR, "the key of the PSK identity \"%.200s\" cannot be had just now: our own trouble, which our log tells", n->peer.name);
+	}
+	if (found < 0 || !*key_len || *key_len > TLS_PSK_MAX)
 		return deny(s, GNUTLS_A_UNKNOWN_PSK_IDENTITY, "unknown PSK identity \"%.200s\"", n->peer.name);
 	n->known = true;
 	return 0;

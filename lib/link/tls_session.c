@@ -179,6 +179,8 @@ void tls_session_free(struct tls_session *s)
 /* Our own troubles and a connection that breaks are nobody's fault; and a ticket was valid, even if its owner is gone. */
 static bool blames_peer(const struct tls_session *s, int error)
 {
+	if (s->notes->ours)
+		return false;
 	switch (error) {
 	case GNUTLS_E_PREMATURE_TERMINATION:
 	case GNUTLS_E_PULL_ERROR:

@@ -45,6 +45,9 @@ static void words_alert(const struct tls_session *s, int alert, char why[TLS_WHY
 	case TLS_ALERT_HELD:
 		snprintf(why, TLS_WHY_MAX, "the %s takes no handshake from this address for now: too many have failed", peer);
 		return;
+	case GNUTLS_A_INTERNAL_ERROR:
+		snprintf(why, TLS_WHY_MAX, "the %s has trouble of its own, which is not ours to mend: tried again later", peer);
+		return;
 	case GNUTLS_A_HANDSHAKE_FAILURE:
 	case GNUTLS_A_INSUFFICIENT_SECURITY:
 		snprintf(why, TLS_WHY_MAX, "no common cipher suite with the %s, or not the kind of credentials that it takes", peer);

@@ -12,7 +12,7 @@ cd "$LAB" || exit 1
 umask 077
 
 # The port for DTLS and TLS is one above the one for the plain protocol.
-coap-server-gnutls -A 127.0.0.1 -p 4645 -k abcd -d 50 >server.log 2>&1 &
+coap-server-gnutls -A 127.0.0.1 -p 4645 -k abcdabcdabcdabcd -d 50 >server.log 2>&1 &
 server=$!
 cat >client.conf <<EOF
 listen { address = {"127.0.0.1"} }
@@ -20,11 +20,11 @@ peers-file = "peers.jsonl"
 state = "client.state"
 EOF
 cat >peers.jsonl <<EOF
-{"name":"dtls","address":["::1","127.0.0.1"],"transport":"udp","psk-identity":"us","psk-key":"61626364"}
-{"name":"tls","address":"127.0.0.1","transport":"tcp","psk-identity":"us","psk-key":"61626364"}
-{"name":"wrong-key","address":"127.0.0.1","psk-identity":"us","psk-key":"61626365"}
-{"name":"nobody","address":"127.0.0.1","port":4999,"psk-identity":"us","psk-key":"61626364"}
-{"name":"no-name","address":"nothing.invalid","psk-identity":"us","psk-key":"61626364"}
+{"name":"dtls","address":["::1","127.0.0.1"],"transport":"udp","psk-identity":"us","psk-key":"61626364616263646162636461626364"}
+{"name":"tls","address":"127.0.0.1","transport":"tcp","psk-identity":"us","psk-key":"61626364616263646162636461626364"}
+{"name":"wrong-key","address":"127.0.0.1","psk-identity":"us","psk-key":"61626364616263646162636461626365"}
+{"name":"nobody","address":"127.0.0.1","port":4999,"psk-identity":"us","psk-key":"61626364616263646162636461626364"}
+{"name":"no-name","address":"nothing.invalid","psk-identity":"us","psk-key":"61626364616263646162636461626364"}
 EOF
 like "$($client -n -c client.conf 2>&1)" '^# 5 peers' '-n takes base servers'
 : >client.out
@@ -43,7 +43,7 @@ like "$(head -n 1 client.out)" '"event":"listening","addresses":\[\],"port":4647
 bound() { grep -q ' 0100007F:1227 ' "/proc/net/$1"; }
 bound udp || bound tcp
 is $? 1 'and no port is open'
-$client -s sock peer add home --psk-identity home --psk-key 61626364 --domain 192.0.2.64/26 >one.out
+$client -s sock peer add home --psk-identity home --psk-key 61626364616263646162636461626364 --domain 192.0.2.64/26 >one.out
 is $? 0 'a peer that calls home is added'
 bound udp && bound tcp
 ok $? 'and the ports are open'
@@ -58,7 +58,7 @@ mid=$(sed -n 's/.*"type":"response".*"mid":\([0-9]*\).*/\1/p' one.out | head -n 
 # The first half of the SHA-256 of "us", base64url.
 is "$cuid" "$(printf us | sha256sum | cut -c 1-32 | perl -pe 'chomp; $_ = pack "H*", $_; use MIME::Base64; $_ = encode_base64($_, ""); tr{+/}{-_}; s/=+$//')" \
 	'RFC 9132, 4.4.1.1: the cuid is made of the identity that the server knows'
-coap-client-gnutls -u us -k abcd -o kept "coaps://127.0.0.1:4646/.well-known/dots/mitigate/cuid=$cuid/mid=$mid" >get.log 2>&1
+coap-client-gnutls -u us -k abcdabcdabcdabcd -o kept "coaps://127.0.0.1:4646/.well-known/dots/mitigate/cuid=$cuid/mid=$mid" >get.log 2>&1
 like "$($client decode --base - <kept)" '"target-fqdn":\["www[.]example"\].*"alias-name":\["our-web"\].*"trigger-mitigation":false.*"valid":true' 'what stands there is what was asked for'
 $client -s sock withdraw names >one.out
 is $? 0 'it is withdrawn'

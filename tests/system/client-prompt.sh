@@ -15,7 +15,7 @@ listen { address = {"127.0.0.1"} }
 peers-file = "peers.jsonl"
 state = "client.state"
 EOF
-echo '{"name":"cpe-0001","psk-identity":"cpe-0001","psk-key":"0011223344","domain":["100.64.8.21/32"]}' >peers.jsonl
+echo '{"name":"cpe-0001","psk-identity":"cpe-0001","psk-key":"00112233445566778899aabbccddeeff","domain":["100.64.8.21/32"]}' >peers.jsonl
 
 LC_ALL=C.UTF-8 TERM=screen HOME=$LAB NO_COLOR=1
 export LC_ALL TERM HOME NO_COLOR

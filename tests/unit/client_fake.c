@@ -329,8 +329,8 @@ int lab_setup(void **state)
 	assert(mkdtemp(l->folder));
 	put_file(l, "client.conf", "listen { address = {\"127.0.0.1\"} }\npeers-file = \"peers.jsonl\"\nstate = \"client.db\"\nexternal-addresses = {\"198.51.100.0/26\"}\n"
 	         "shared-addresses = {\"192.0.0.0/29\"}\nauto-withdraw = true\nmitigating { heartbeat-interval = 999 missing-hb-allowed = 15 }\nidle { heartbeat-interval = 60 }\n");
-	put_file(l, "peers.jsonl", "{\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0001\",\"psk-key\":\"0001\",\"domain\":[\"100.64.8.21/32\",\"2001:db8:8::/48\"]}\n"
-	         "{\"name\":\"cpe-0002\",\"psk-identity\":\"cpe-0002\",\"psk-key\":\"0002\",\"domain\":[\"100.64.8.22/32\"]}\n");
+	put_file(l, "peers.jsonl", "{\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0001\",\"psk-key\":\"00000000000000000000000000000001\",\"domain\":[\"100.64.8.21/32\",\"2001:db8:8::/48\"]}\n"
+	         "{\"name\":\"cpe-0002\",\"psk-identity\":\"cpe-0002\",\"psk-key\":\"00000000000000000000000000000002\",\"domain\":[\"100.64.8.22/32\"]}\n");
 	l->wire = wire_new(TRANSPORT_UDP);
 	mitigation_init(&l->router.put);
 	dialling = (struct dialling){ 0 };

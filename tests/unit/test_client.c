@@ -901,13 +901,13 @@ static void peer_lines(void **state)
 	lab_say(l, "{\"type\":\"peer\",\"action\":\"add\",\"name\":\"new\",\"certificate-name\":\"new.example\",\"domain\":[\"192.0.2.0/24\"]}");
 	assert_int_equal(peers_count(l->agent.peers), 3);
 	/* What changes nothing leaves the session alone. */
-	lab_say(l, "{\"type\":\"peer\",\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0001\",\"psk-key\":\"0001\",\"domain\":[\"100.64.8.21/32\",\"2001:db8:8::/48\"]}");
+	lab_say(l, "{\"type\":\"peer\",\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0001\",\"psk-key\":\"00000000000000000000000000000001\",\"domain\":[\"100.64.8.21/32\",\"2001:db8:8::/48\"]}");
 	assert_null(lab_find(l, "session", "event", "down"));
 	/* A clash leaves everything as it was. */
-	lab_say(l, "{\"type\":\"peer\",\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0002\",\"psk-key\":\"0001\"}");
+	lab_say(l, "{\"type\":\"peer\",\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0002\",\"psk-key\":\"00000000000000000000000000000001\"}");
 	assert_non_null(lab_last(l, "error"));
 	assert_non_null(peers_by_psk(l->agent.peers, "cpe-0001"));
-	lab_say(l, "{\"type\":\"peer\",\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0001\",\"psk-key\":\"0002\",\"domain\":[\"100.64.8.21/32\"]}");
+	lab_say(l, "{\"type\":\"peer\",\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0001\",\"psk-key\":\"00000000000000000000000000000002\",\"domain\":[\"100.64.8.21/32\"]}");
 	assert_non_null(lab_find(l, "session", "event", "down"));
 	lab_say(l, "{\"type\":\"peer\",\"action\":\"remove\",\"name\":\"cpe-0001\"}");
 	assert_null(peers_by_name(l->agent.peers, "cpe-0001"));

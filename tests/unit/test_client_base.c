@@ -13,7 +13,7 @@
 #include "client_fake.h"
 
 #define SCOPE(x) "\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{" x "}]}"
-#define DMS "\"name\":\"dms\",\"address\":[\"192.0.2.1\",\"dms.example\"],\"psk-identity\":\"us\",\"psk-key\":\"00\""
+#define DMS "\"name\":\"dms\",\"address\":[\"192.0.2.1\",\"dms.example\"],\"psk-identity\":\"us\",\"psk-key\":\"00000000000000000000000000000000\""
 #define ASK(ref, scope) "{\"type\":\"mitigate\",\"to\":\"dms\",\"ref\":\"" ref "\"," SCOPE(scope ",\"lifetime\":1800") "}"
 #define TARGET "\"target-prefix\":[\"192.0.2.80/32\"]"
 
@@ -231,7 +231,7 @@ static void entries_change(void **state)
 	lab_say(l, "{\"type\":\"peer\"," DMS "}");
 	assert_int_equal(dialling.begun, 1);
 	assert_null(lab_find(l, "session", "event", "down"));
-	lab_say(l, "{\"type\":\"peer\",\"name\":\"dms\",\"address\":\"192.0.2.7\",\"psk-identity\":\"us\",\"psk-key\":\"00\"}");
+	lab_say(l, "{\"type\":\"peer\",\"name\":\"dms\",\"address\":\"192.0.2.7\",\"psk-identity\":\"us\",\"psk-key\":\"00000000000000000000000000000000\"}");
 	assert_true(lab_saw(l, "session", "why", "its entry was changed"));
 	assert_int_equal(dialling.begun, 2);
 	assert_int_equal(dialling.ended, 1);

@@ -14,7 +14,7 @@
 #include "client_fake.h"
 
 #define SCOPE(x) "\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{" x "}]}"
-#define STRICT "{\"type\":\"peer\",\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0001\",\"psk-key\":\"0001\",\"domain\":[\"100.64.8.21/32\",\"2001:db8:8::/48\"],\"overlap\":\"strict\"}"
+#define STRICT "{\"type\":\"peer\",\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0001\",\"psk-key\":\"00000000000000000000000000000001\",\"domain\":[\"100.64.8.21/32\",\"2001:db8:8::/48\"],\"overlap\":\"strict\"}"
 #define ASK(ref, target, source, port, lifetime) "{\"type\":\"mitigate\",\"ref\":\"" ref "\"," SCOPE("\"target-prefix\":[\"2001:db8:c000::" target "/128\"]," \
 	"\"source-prefix\":[\"2001:db8:8::" source "/128\"],\"source-port-range\":[{\"lower-port\":" port "}],\"lifetime\":" lifetime) "}"
 #define A ASK("a", "9", "a", "5000", "1800")

@@ -153,6 +153,49 @@ static void ch_45_a_bad_ticket_is_not(void **state)
 	rig_done(&r);
 }
 
+static int not_now(void *arg, const char *identity, uint8_t key[TLS_PSK_MAX], size_t *key_len, char owner[254])
+{
+	(void)arg, (void)identity, (void)key, (void)key_len, (void)owner;
+	return TLS_PSK_LATER;
+}
+
+/* That we cannot look a key up is not held against who calls, and is told as what it is. */
+static void not_our_callers_fault(bool udp)
+{
+	begin(udp);
+	struct tls_config c = { .server = true, .psk_lookup = not_now };
+	struct tls_bundle *lame = tls_bundle_new(&c, NULL);
+	listen_set_bundle(r.listen, lame);
+	tls_bundle_unref(lame);
+	for (unsigned i = 0; i < 2 * AFTER; i++) {
+		unsigned failed = r.failed;
+		rig_dial(&r, "127.0.0.1", udp, !udp);
+		assert_true(rig_until(&r, &r.failed, failed + 1));
+		assert_says(r.failed_why, "has trouble of its own");
+		dial_free(r.dial);
+	}
+	assert_int_equal(r.refused, 2 * AFTER);
+	assert_says(r.refused_why, "cannot be had just now");
+	assert_int_equal(r.penalised, 0);
+	listen_set_bundle(r.listen, r.server);
+	rig_dial(&r, "127.0.0.1", udp, !udp);
+	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_until(&r, &r.router.ups, 1));
+	rig_done(&r);
+}
+
+static void ch_45_our_trouble_dtls(void **state)
+{
+	(void)state;
+	not_our_callers_fault(true);
+}
+
+static void ch_45_our_trouble_tls(void **state)
+{
+	(void)state;
+	not_our_callers_fault(false);
+}
+
 /* A device behind a router's address cannot shut the router out while it is connected. */
 static void ch_45_a_live_session_vouches(void **state)
 {
@@ -393,6 +436,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ch_45_shut_out_dtls), cmocka_unit_test(ch_45_shut_out_tls), cmocka_unit_test(ch_45_a_ticket_is_taken_dtls),
 		cmocka_unit_test(ch_45_a_ticket_is_taken_tls), cmocka_unit_test(ch_45_a_bad_ticket_is_not), cmocka_unit_test(ch_45_a_live_session_vouches),
+		cmocka_unit_test(ch_45_our_trouble_dtls), cmocka_unit_test(ch_45_our_trouble_tls),
 		cmocka_unit_test(ch_45_rate), cmocka_unit_test(ch_45_hellos_crowd_nobody_out), cmocka_unit_test(second_listener), cmocka_unit_test(early_message),
 		cmocka_unit_test(ch_45_accept_refused), cmocka_unit_test(ch_45_no_buffers), cmocka_unit_test(half_dead_tcp),
 	};

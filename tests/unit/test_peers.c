@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "../../dotsch-client/keys.h"
 #include "../../dotsch-client/peers.h"
@@ -38,7 +39,7 @@ static void look_ups(void **state)
 {
 	(void)state;
 	struct peers *s = peers_new();
-	struct peer *a = add(s, "{\"name\":\"cpe-1\",\"psk-identity\":\"id-1\",\"psk-key\":\"00ff10\",\"domain\":[\"100.64.8.21/32\",\"2001:db8:1::/48\"]}", NULL);
+	struct peer *a = add(s, "{\"name\":\"cpe-1\",\"psk-identity\":\"id-1\",\"psk-key\":\"0000000000000000000000000000ff10\",\"domain\":[\"100.64.8.21/32\",\"2001:db8:1::/48\"]}", NULL);
 	struct peer *b = add(s, "{\"name\":\"cpe-2\",\"certificate-name\":\"CPE2.example\",\"domain\":[\"2001:db8::/32\"]}", NULL);
 	struct peer *c = add(s, "{\"name\":\"cpe-3\",\"spki\":\"" "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" "\",\"domain\":[\"100.64.0.0/10\"]}", NULL);
 	assert_non_null(a);
@@ -49,8 +50,8 @@ static void look_ups(void **state)
 	assert_null(peers_by_name(s, "cpe-"));
 	assert_ptr_equal(peers_by_psk(s, "id-1"), a);
 	assert_null(peers_by_psk(s, "cpe-1"));
-	assert_int_equal(a->psk_key_len, 3);
-	assert_memory_equal(a->psk_key, "\x00\xff\x10", 3);
+	assert_int_equal(a->psk_key_len, 16);
+	assert_memory_equal(a->psk_key + 13, "\x00\xff\x10", 3);
 	assert_ptr_equal(peers_by_certificate(s, "cpe2.EXAMPLE"), b);
 	const uint8_t spki[32] = { 0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
 		                   0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff };
@@ -86,10 +87,10 @@ static void servers(void **state)
 {
 	(void)state;
 	struct peers *s = peers_new();
-	struct peer *a = add(s, "{\"name\":\"dms\",\"address\":[\"192.0.2.1\",\"dms.example\"],\"psk-identity\":\"us\",\"psk-key\":\"00\"}", NULL);
+	struct peer *a = add(s, "{\"name\":\"dms\",\"address\":[\"192.0.2.1\",\"dms.example\"],\"psk-identity\":\"us\",\"psk-key\":\"00000000000000000000000000000000\"}", NULL);
 	struct peer *b = add(s, "{\"name\":\"other\",\"address\":\"2001:db8::1\",\"port\":14646,\"transport\":\"tcp\",\"server-name\":\"dots.example\","
-	                        "\"overlap\":\"sources\",\"psk-identity\":\"us\",\"psk-key\":\"00\"}", NULL);
-	struct peer *c = add(s, "{\"name\":\"cpe-1\",\"psk-identity\":\"us\",\"psk-key\":\"02\"}", NULL);
+	                        "\"overlap\":\"sources\",\"psk-identity\":\"us\",\"psk-key\":\"00000000000000000000000000000000\"}", NULL);
+	struct peer *c = add(s, "{\"name\":\"cpe-1\",\"psk-identity\":\"us\",\"psk-key\":\"00000000000000000000000000000002\"}", NULL);
 	assert_non_null(a);
 	assert_non_null(b);
 	assert_int_equal(a->server->port, 4646);
@@ -149,15 +150,17 @@ static void ch_15_session_address(void **state)
 
 static const char *const key_table[] = {
 	"CREATE TABLE psk (identity TEXT PRIMARY KEY, key);"
-	"INSERT INTO psk VALUES ('bytes', x'00ff10'), ('digits', '0A0b'), ('odd', '0a0'), ('empty', x''), ('null', NULL);",
+	"INSERT INTO psk VALUES ('bytes', x'00ff100405060708090a0b0c0d0e0f10'), ('digits', '0A0b0c0d0e0f01020304050607080910'), ('odd', '0a0'), ('empty', x''),"
+	" ('null', NULL), ('short', x'0102030405060708090a0b0c0d0e0f'), ('few', '0102030405060708090a0b0c0d0e0f');",
 	NULL,
 };
 
 static void keys_of_a_database(void **state)
 {
 	(void)state;
-	static const struct { const char *identity; const char *key; size_t len; } cases[] = {
-		{ "bytes", "\x00\xff\x10", 3 }, { "digits", "\x0a\x0b", 2 }, { "odd", "", 0 }, { "empty", "", 0 }, { "null", "", 0 }, { "nobody", "", 0 }, { "' OR 1 --", "", 0 },
+	static const struct { const char *identity, *key; size_t len; int found; } cases[] = {
+		{ "bytes", "\x00\xff\x10\x04", 16, 0 }, { "digits", "\x0a\x0b\x0c\x0d", 16, 0 }, { "odd", "", 0, TLS_PSK_LATER }, { "empty", "", 0, TLS_PSK_LATER },
+		{ "null", "", 0, TLS_PSK_LATER }, { "short", "", 0, TLS_PSK_LATER }, { "few", "", 0, TLS_PSK_LATER }, { "nobody", "", 0, -1 }, { "' OR 1 --", "", 0, -1 },
 	};
 	char path[] = "/tmp/test_keys.XXXXXX", wal[40];
 	struct reason why = { 0 };
@@ -175,13 +178,13 @@ static void keys_of_a_database(void **state)
 	struct keys *k = keys_open(path, &why);
 	assert_non_null(k);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		assert_int_equal(keys_find(k, cases[i].identity, key, &len), cases[i].len ? 0 : -1);
+		assert_int_equal(keys_find(k, cases[i].identity, key, &len), cases[i].found);
 		assert_int_equal(len, cases[i].len);
-		assert_memory_equal(key, cases[i].key, len);
+		assert_memory_equal(key, cases[i].key, len ? 4 : 0);
 	}
 	/* What is written meanwhile is what the next handshake finds. */
 	struct store_txn *t = store_begin(store);
-	store_add(t, "UPDATE psk SET key = x'77' WHERE identity = 'odd'", NULL, 0);
+	store_add(t, "UPDATE psk SET key = x'77000000000000000000000000000000' WHERE identity = 'odd'", NULL, 0);
 	store_commit(t, NULL, NULL);
 	store_close(store);
 	assert_int_equal(keys_find(k, "odd", key, &len), 0);
@@ -193,6 +196,30 @@ static void keys_of_a_database(void **state)
 		snprintf(wal, sizeof wal, "%s-%s", path, i ? "shm" : "wal");
 		unlink(wal);
 	}
+}
+
+/* CH-45: a table that cannot be read just now says nothing of the one who asks. */
+static void keys_of_a_locked_database(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/test_keys.XXXXXX";
+	struct reason why = { 0 };
+	uint8_t key[TLS_PSK_MAX];
+	size_t len;
+	sqlite3 *db;
+	close(mkstemp(path));
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, key_table[0], NULL, NULL, NULL), SQLITE_OK);
+	struct keys *k = keys_open(path, &why);
+	assert_non_null(k);
+	assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(keys_find(k, "bytes", key, &len), TLS_PSK_LATER);
+	assert_int_equal(keys_find(k, "nobody", key, &len), TLS_PSK_LATER);
+	assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(keys_find(k, "bytes", key, &len), 0);
+	keys_close(k);
+	sqlite3_close(db);
+	unlink(path);
 }
 
 static void keyless(void **state)
@@ -216,9 +243,9 @@ static void callers(void **state)
 	(void)state;
 	struct peers *s = peers_new();
 	assert_true(peers_may_call(s));
-	assert_non_null(add(s, "{\"name\":\"dms\",\"address\":\"192.0.2.1\",\"psk-identity\":\"us\",\"psk-key\":\"00\"}", NULL));
+	assert_non_null(add(s, "{\"name\":\"dms\",\"address\":\"192.0.2.1\",\"psk-identity\":\"us\",\"psk-key\":\"00000000000000000000000000000000\"}", NULL));
 	assert_false(peers_may_call(s));
-	assert_non_null(add(s, "{\"name\":\"cpe\",\"psk-identity\":\"cpe\",\"psk-key\":\"00\"}", NULL));
+	assert_non_null(add(s, "{\"name\":\"cpe\",\"psk-identity\":\"cpe\",\"psk-key\":\"00000000000000000000000000000000\"}", NULL));
 	assert_true(peers_may_call(s));
 	peers_remove(s, peers_by_name(s, "cpe"));
 	assert_false(peers_may_call(s));
@@ -231,14 +258,16 @@ static void refused(void **state)
 {
 	(void)state;
 	static const struct { const char *text, *field; } cases[] = {
-		{ "{\"psk-identity\":\"x\",\"psk-key\":\"00\"}", "name" },
-		{ "{\"name\":\"\",\"psk-identity\":\"x\",\"psk-key\":\"00\"}", "name" },
+		{ "{\"psk-identity\":\"x\",\"psk-key\":\"00000000000000000000000000000000\"}", "name" },
+		{ "{\"name\":\"\",\"psk-identity\":\"x\",\"psk-key\":\"00000000000000000000000000000000\"}", "name" },
 		{ "{\"name\":\"a\"}", "psk-identity" },
 		{ "{\"name\":\"a\",\"psk-identity\":\"x\"}", "psk-key" },
-		{ "{\"name\":\"a\",\"psk-key\":\"00\"}", "psk-identity" },
+		{ "{\"name\":\"a\",\"psk-key\":\"00000000000000000000000000000000\"}", "psk-identity" },
 		{ "{\"name\":\"a\",\"psk-identity\":\"x\",\"psk-key\":\"0\"}", "psk-key" },
 		{ "{\"name\":\"a\",\"psk-identity\":\"x\",\"psk-key\":\"\"}", "psk-key" },
 		{ "{\"name\":\"a\",\"psk-identity\":\"x\",\"psk-key\":\"zz\"}", "psk-key" },
+		{ "{\"name\":\"a\",\"psk-identity\":\"x\",\"psk-key\":\"0102030405060708090a0b0c0d0e0f\"}", "psk-key" },
+		{ "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"psk-identity\":\"x\",\"psk-key\":\"0102030405060708090a0b0c0d0e0f\"}", "psk-key" },
 		{ "{\"name\":\"a\",\"psk-identity\":\"x\",\"psk-key\":7}", "psk-key" },
 		{ "{\"name\":\"a\",\"spki\":\"0011\"}", "spki" },
 		{ "{\"name\":\"a\",\"certificate-name\":\"c\",\"session-address\":\"192.0.2.1\"}", "session-address" },
@@ -262,12 +291,12 @@ static void refused(void **state)
 		{ "{\"name\":\"a\",\"certificate-name\":\"c\",\"server-name\":\"s\"}", "server-name" },
 		/* What another one has already. */
 		{ "{\"name\":\"first\",\"certificate-name\":\"c\"}", "name" },
-		{ "{\"name\":\"a\",\"psk-identity\":\"id\",\"psk-key\":\"01\"}", "psk-identity" },
+		{ "{\"name\":\"a\",\"psk-identity\":\"id\",\"psk-key\":\"00000000000000000000000000000001\"}", "psk-identity" },
 		{ "{\"name\":\"a\",\"certificate-name\":\"FIRST.example\"}", "certificate-name" },
 		{ "{\"name\":\"a\",\"certificate-name\":\"c\",\"domain\":[\"198.51.100.0/24\"]}", "domain" },
 	};
 	struct peers *s = peers_new();
-	assert_non_null(add(s, "{\"name\":\"first\",\"psk-identity\":\"id\",\"psk-key\":\"00\",\"certificate-name\":\"first.example\",\"domain\":[\"198.51.100.0/24\"]}", NULL));
+	assert_non_null(add(s, "{\"name\":\"first\",\"psk-identity\":\"id\",\"psk-key\":\"00000000000000000000000000000000\",\"certificate-name\":\"first.example\",\"domain\":[\"198.51.100.0/24\"]}", NULL));
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct reason why = { 0 };
 		assert_null(add(s, cases[i].text, &why));
@@ -316,7 +345,7 @@ static void churn(void **state)
 	struct peers *s = peers_new();
 	char text[160], name[16];
 	for (int i = 0; i < 5000; i++) {
-		snprintf(text, sizeof text, "{\"name\":\"p%d\",\"psk-identity\":\"p%d\",\"psk-key\":\"00\",\"domain\":[\"10.%d.%d.0/24\"]}", i, i, i / 256, i % 256);
+		snprintf(text, sizeof text, "{\"name\":\"p%d\",\"psk-identity\":\"p%d\",\"psk-key\":\"00000000000000000000000000000000\",\"domain\":[\"10.%d.%d.0/24\"]}", i, i, i / 256, i % 256);
 		assert_non_null(add(s, text, NULL));
 		if (i >= 100) {
 			snprintf(name, sizeof name, "p%d", i - 100);
@@ -341,13 +370,13 @@ static void description(void **state)
 {
 	(void)state;
 	struct peers *s = peers_new(), *t = peers_new();
-	struct peer *a = add(s, "{\"name\":\"a\",\"psk-identity\":\"id\",\"psk-key\":\"0a0b\",\"certificate-name\":\"c\",\"domain\":[\"192.0.2.0/24\",\"2001:db8::/56\"]}", NULL);
+	struct peer *a = add(s, "{\"name\":\"a\",\"psk-identity\":\"id\",\"psk-key\":\"00000000000000000000000000000a0b\",\"certificate-name\":\"c\",\"domain\":[\"192.0.2.0/24\",\"2001:db8::/56\"]}", NULL);
 	json_t *o = peer_describe(a);
 	struct peer *b = peers_add(t, o, NULL);
 	json_decref(o);
 	assert_non_null(b);
 	assert_true(peer_same(a, b));
-	struct peer *c = add(t, "{\"name\":\"a2\",\"psk-identity\":\"id2\",\"psk-key\":\"0a0b\"}", NULL);
+	struct peer *c = add(t, "{\"name\":\"a2\",\"psk-identity\":\"id2\",\"psk-key\":\"00000000000000000000000000000a0b\"}", NULL);
 	assert_false(peer_same(a, c));
 	peers_free(s);
 	peers_free(t);
@@ -383,7 +412,7 @@ static void crowded_slots(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(look_ups), { "CH-15 longest prefix match", longest_match, NULL, NULL, NULL }, cmocka_unit_test(ch_15_session_address), cmocka_unit_test(keys_of_a_database), cmocka_unit_test(keyless), cmocka_unit_test(servers), cmocka_unit_test(callers), cmocka_unit_test(refused), cmocka_unit_test(load),
+		cmocka_unit_test(look_ups), { "CH-15 longest prefix match", longest_match, NULL, NULL, NULL }, cmocka_unit_test(ch_15_session_address), cmocka_unit_test(keys_of_a_database), { "CH-45 keys of a locked database", keys_of_a_locked_database, NULL, NULL, NULL }, cmocka_unit_test(keyless), cmocka_unit_test(servers), cmocka_unit_test(callers), cmocka_unit_test(refused), cmocka_unit_test(load),
 		cmocka_unit_test(churn), cmocka_unit_test(description), cmocka_unit_test(crowded_slots),
 	};
 	return cmocka_run_group_tests_name("peers", tests, NULL, NULL);
