@@ -87,15 +87,17 @@ static void unfill(struct kernel *k, const struct unit *u)
 
 /* A transaction under way: units in place of units, and where each hook's packets then go. */
 struct change {
-	struct unit *slot;           /* leaves the list of units; NULL = none */
-	struct unit *add;            /* enters it; may be slot with another content */
-	const struct unit *gone;     /* what is deleted: slot's content as it was */
+	struct units slots;          /* leave the list of units */
+	struct units add;            /* enter it; may be a slot with another content */
+	struct units gone;           /* what is deleted: the slots' content as it was */
 	struct dispatch next[HOOKS][2];
 	bool touched[HOOKS];
 };
 
 /* More sources than this do not go into a map that is there to be quick to change. */
 #define TELLING_SOURCES 64
+/* Nor do lists that are longer go into the kernel together with those of others. */
+#define SMALL_PREFIXES 64
 
 static struct route route_of(const struct unit *u, int family)
 {
@@ -107,17 +109,26 @@ static struct route route_of(const struct unit *u, int family)
 	return (struct route){ u->id, &p->target[family], telling ? &p->source[family] : NULL };
 }
 
-int kernel_routes(struct kernel *k, const struct unit *without, const struct unit *with, enum hook hook, struct dispatch next[2])
+static bool among(struct units some, const struct unit *u)
 {
-	struct route *routes = malloc((k->n_units + 1) * sizeof *routes);
+	for (size_t i = 0; i < some.n; i++)
+		if (some.v[i] == u)
+			return true;
+	return false;
+}
+
+int kernel_routes(struct kernel *k, struct units without, struct units with, enum hook hook, struct dispatch next[2])
+{
+	struct route *routes = malloc((k->n_units + with.n + 1) * sizeof *routes);
 	int e = routes ? 0 : -1;
 	for (int f = 0; e == 0 && f < 2; f++) {
 		size_t n = 0;
 		for (size_t i = 0; i < k->n_units; i++)
-			if (k->unit[i] != without && !k->unit[i]->out && k->unit[i]->plan.hook == hook)
+			if (!k->unit[i]->out && k->unit[i]->plan.hook == hook && !among(without, k->unit[i]))
 				routes[n++] = route_of(k->unit[i], f);
-		if (with && with->plan.hook == hook)
-			routes[n++] = route_of(with, f);
+		for (size_t i = 0; i < with.n; i++)
+			if (with.v[i]->plan.hook == hook)
+				routes[n++] = route_of(with.v[i], f);
 		e = dispatch_make(f ? 6 : 4, routes, n, &k->dispatch[hook][f], &k->last_junction, &next[f]);
 	}
 	free(routes);
@@ -127,19 +138,30 @@ int kernel_routes(struct kernel *k, const struct unit *without, const struct uni
 static int plan_routes(struct kernel *k, struct change *c, enum hook hook)
 {
 	c->touched[hook] = true;
-	return kernel_routes(k, c->slot, c->add, hook, c->next[hook]);
+	return kernel_routes(k, c->slots, c->add, hook, c->next[hook]);
+}
+
+static int plan_all_routes(struct kernel *k, struct change *c, struct units some)
+{
+	int e = 0;
+	for (size_t i = 0; e == 0 && i < some.n; i++)
+		if (!c->touched[some.v[i]->plan.hook])
+			e = plan_routes(k, c, some.v[i]->plan.hook);
+	return e;
 }
 
 static void collect(struct kernel *k, struct change *c, int64_t now)
 {
 	nft_begin(k->nft);
-	if (c->add)
-		rules_add(k->nft, c->add->id, &c->add->plan, &c->add->mark, c->add->comment, kernel_timeout(c->add, now), c->add->packets, c->add->bytes);
+	for (size_t i = 0; i < c->add.n; i++) {
+		const struct unit *u = c->add.v[i];
+		rules_add(k->nft, u->id, &u->plan, &u->mark, u->comment, kernel_timeout(u, now), u->packets, u->bytes);
+	}
 	for (int h = 0; h < HOOKS; h++)
 		if (c->touched[h])
 			route_hook(k->nft, (enum hook)h, k->run, k->dispatch[h], c->next[h], k->devices, k->n_devices);
-	if (c->gone)
-		rules_delete(k->nft, c->gone->id, &c->gone->plan);
+	for (size_t i = 0; i < c->gone.n; i++)
+		rules_delete(k->nft, c->gone.v[i]->id, &c->gone.v[i]->plan);
 }
 
 static int unit_by_id(const void *key, const void *member)
@@ -181,38 +203,37 @@ static void settle(struct kernel *k, struct change *c)
 			c->next[h][f] = (struct dispatch){ 0 };
 		}
 	}
-	if (c->slot)
-		kernel_take_out(k, c->slot);
-	if (c->add) {
-		k->unit[k->n_units++] = c->add;
-		c->add->out = false;
+	for (size_t i = 0; i < c->slots.n; i++)
+		kernel_take_out(k, c->slots.v[i]);
+	for (size_t i = 0; i < c->add.n; i++) {
+		k->unit[k->n_units++] = c->add.v[i];
+		c->add.v[i]->out = false;
 	}
 }
 
 static int run(struct kernel *k, struct change *c, int64_t now, struct reason *why)
 {
 	int e = 0;
-	if (k->n_units == k->cap_units) {
-		size_t cap = k->cap_units ? k->cap_units * 2 : 16;
+	if (k->n_units + c->add.n > k->cap_units) {
+		size_t cap = 2 * k->cap_units + c->add.n + 15;
 		struct unit **more = realloc(k->unit, cap * sizeof *more);
 		if (!more)
 			return reason_set(why, 163, "", "", "out of memory"), -ENOMEM;
 		k->unit = more;
 		k->cap_units = cap;
 	}
-	if ((c->add && plan_routes(k, c, c->add->plan.hook) < 0) ||
-	    (c->gone && !c->touched[c->gone->plan.hook] && plan_routes(k, c, c->gone->plan.hook) < 0))
+	if (plan_all_routes(k, c, c->add) < 0 || plan_all_routes(k, c, c->gone) < 0)
 		e = (reason_set(why, 163, "", "", "out of memory"), -ENOMEM);
-	if (e == 0 && c->add)
-		e = fill(k, c->add, why);
+	for (size_t i = 0; e == 0 && i < c->add.n; i++)
+		e = fill(k, c->add.v[i], why);
 	if (e == 0) {
 		collect(k, c, now);
 		e = kernel_commit(k, why);
 	}
 	if (e == 0)
 		settle(k, c);
-	else if (c->add)
-		unfill(k, c->add);
+	for (size_t i = 0; e < 0 && i < c->add.n; i++)
+		unfill(k, c->add.v[i]);
 	for (int h = 0; h < HOOKS; h++)
 		for (int f = 0; f < 2; f++)
 			dispatch_free(&c->next[h][f]);
@@ -226,13 +247,36 @@ int kernel_install(struct kernel *k, struct unit *u, struct unit *replaces, int6
 		u->packets = replaces->packets;
 		u->bytes = replaces->bytes;
 	}
-	struct change c = { .slot = replaces, .add = u, .gone = replaces };
+	struct units old = { &replaces, replaces != NULL };
+	struct change c = { .slots = old, .add = { &u, 1 }, .gone = old };
 	return run(k, &c, now, why);
+}
+
+bool unit_small(const struct unit *u)
+{
+	const struct plan *p = &u->plan;
+	return p->source[0].n + p->source[1].n + p->target[0].n + p->target[1].n <= SMALL_PREFIXES && p->allowed.n <= SMALL_PREFIXES &&
+	    p->source_port.n + p->target_port.n <= SMALL_PREFIXES;
+}
+
+int kernel_install_all(struct kernel *k, struct unit *const *u, size_t n, int64_t now, struct reason *why)
+{
+	for (size_t i = 0; i < n; i++)
+		u[i]->id = ++k->last_unit;
+	struct change c = { .add = { u, n } };
+	return run(k, &c, now, why);
+}
+
+int kernel_remove_all(struct kernel *k, struct unit *const *u, size_t n, struct reason *why)
+{
+	struct change c = { .slots = { u, n }, .gone = { u, n } };
+	int e = kernel_read_all(k, why);
+	return e < 0 ? e : run(k, &c, 0, why);
 }
 
 int kernel_remove(struct kernel *k, struct unit *u, struct reason *why)
 {
-	struct change c = { .slot = u, .gone = u };
+	struct change c = { .slots = { &u, 1 }, .gone = { &u, 1 } };
 	if (u->out)
 		return kernel_take_out(k, u), 0;
 	kernel_read(k, u, NULL);
@@ -262,7 +306,8 @@ int kernel_change(struct kernel *k, struct unit *u, struct plan *plan, int64_t n
 		old.packets = u->packets;
 		old.bytes = u->bytes;
 		u->plan = *plan;
-		struct change c = { .slot = u, .add = u, .gone = old.out ? NULL : &old };
+		struct unit *was = &old;
+		struct change c = { .slots = { &u, 1 }, .add = { &u, 1 }, .gone = { &was, !old.out } };
 		e = run(k, &c, now, why);
 		if (e < 0) {
 			*u = old;

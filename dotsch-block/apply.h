@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* apply - the table in the kernel: mitigations go in, change and come out, each by one transaction (dotsch-block(8), THE TABLE). */
+/* apply - the table in the kernel: mitigations go in, change and come out, by one transaction (dotsch-block(8), THE TABLE). */
 #ifndef BLOCK_APPLY_H
 #define BLOCK_APPLY_H
 
@@ -40,6 +40,11 @@ struct nft *kernel_nft(struct kernel *k);
 /* All in one transaction; on failure nothing has changed. 0, or a negative errno with *why.
    install: `replaces` (may be NULL) goes out as `u` goes in, and counts on. change: the unit gets this plan, which is then the unit's. */
 int kernel_install(struct kernel *k, struct unit *u, struct unit *replaces, int64_t now, struct reason *why);
+/* Many at once: a transaction costs the kernel the more, the more the table holds. Those to install must be small (unit_small). Those that are removed are read before. */
+int kernel_install_all(struct kernel *k, struct unit *const *u, size_t n, int64_t now, struct reason *why);
+int kernel_remove_all(struct kernel *k, struct unit *const *u, size_t n, struct reason *why);
+bool unit_small(const struct unit *u);       /* so many as UNITS_AT_ONCE of its kind fit one transaction */
+#define UNITS_AT_ONCE 128
 int kernel_change(struct kernel *k, struct unit *u, struct plan *plan, int64_t now, struct reason *why);
 /* The device has got, or lost, an address. Nothing to do: 0. */
 int kernel_source(struct kernel *k, struct unit *u, const struct prefix *address, bool add, struct reason *why);

@@ -36,8 +36,10 @@ static void on_line(void *arg, char *text, size_t len)
 	} else if (e.type == LINE_MITIGATE) {
 		block_mitigate(b, &e);
 	} else if (e.type == LINE_WITHDRAW) {
+		enforce_gathered(b);
 		block_withdraw(b, &e);
 	} else if (e.type == LINE_SYNC) {
+		enforce_gathered(b);
 		reconcile_line(b, &e);
 	} else if (e.type == LINE_ERROR) {
 		line_out_write(b->out, text, len);
@@ -59,6 +61,11 @@ static void on_end(void *arg, int error)
 	if (error)
 		log_error("standard input: %s", strerror(error));
 	loop_stop(b->loop, error ? EXIT_TROUBLE : EXIT_DONE);
+}
+
+static void on_lull(void *arg)
+{
+	enforce_gathered(arg);
 }
 
 static void on_signal(void *arg, int signal)
@@ -171,7 +178,7 @@ static int start(struct block *b, struct reason *why)
 
 static int begin(struct block *b)
 {
-	static const struct line_in_ops ops = { on_line, on_too_long, on_end };
+	static const struct line_in_ops ops = { on_line, on_too_long, on_end, on_lull };
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 	b->out = line_out_new(b->loop, STDOUT_FILENO);
 	b->in = b->out ? line_in_new(b->loop, STDIN_FILENO, &ops, b) : NULL;

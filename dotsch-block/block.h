@@ -14,6 +14,9 @@
 #include "table.h"
 #include "watch.h"
 
+/* Mitigations that wait for the burst of lines to end, to go into the kernel together (enforce.h). */
+struct gathered { struct entry *entry[UNITS_AT_ONCE]; struct unit *unit[UNITS_AT_ONCE]; size_t n; };
+
 struct block {
 	const struct options *o;
 	struct loop *loop;
@@ -31,6 +34,7 @@ struct block {
 	struct loop_timer tick, watch;
 	int64_t follow_since;        /* loop time, ms, and how many changes of addresses were followed since then */
 	unsigned followed;
+	struct gathered gathered;
 	bool syncing;                /* between `begin` and `end` */
 };
 
@@ -42,6 +46,7 @@ void block_mitigate(struct block *b, struct envelope *e);
 void block_withdraw(struct block *b, struct envelope *e);
 void block_end(struct block *b, struct entry *e);            /* out of the kernel and out of the table */
 void block_refuse(struct block *b, struct entry *e, const char *cause, const char *why);     /* out of the kernel; the status says why */
+void enforce_gathered(struct block *b);                      /* enforce.c: they do, and are answered */
 void block_arm(struct block *b, struct entry *e);            /* its timer, for what is due next */
 
 /* status.c */

@@ -37,7 +37,9 @@ int kernel_claimed(struct kernel *k, struct reason *why);    /* reads what tells
 struct unit *kernel_unit(const struct kernel *k, uint32_t id);       /* NULL = none of ours */
 void kernel_take_out(struct kernel *k, const struct unit *u);        /* out of the list of units */
 uint64_t kernel_timeout(const struct unit *u, int64_t now);  /* ms */
-/* Where the hook's packets go, with one unit less or more (NULL = none). 0, or -1 out of memory; next is initialised by it. */
-int kernel_routes(struct kernel *k, const struct unit *without, const struct unit *with, enum hook hook, struct dispatch next[2]);
+/* Some units, which stay their owners'. */
+struct units { struct unit *const *v; size_t n; };
+/* Where the hook's packets go, with these units less and more. 0, or -1 out of memory; next is initialised by it. */
+int kernel_routes(struct kernel *k, struct units without, struct units with, enum hook hook, struct dispatch next[2]);
 
 #endif

@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/libblock.a
 	%D%/block.c %D%/block.h \
 	%D%/check.c \
 	%D%/dispatch.c %D%/dispatch.h \
+	%D%/enforce.c %D%/enforce.h \
 	%D%/flows.c %D%/flows.h \
 	%D%/follow.c \
 	%D%/kernel.h \

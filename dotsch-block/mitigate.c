@@ -8,11 +8,11 @@
 #include "base/when.h"
 #include "block.h"
 #include "dots/json.h"
+#include "enforce.h"
 #include "request.h"
 
 /* A request without a lifetime, which only a plain document can be, gets the usual one (RFC 9132, 4.4.1). */
 #define USUAL_LIFETIME 3600
-#define LEASE_RETRY_SECONDS 60
 
 static const int64_t first_looks[FIRST_LOOKS] = { 10, 50, 200 };
 
@@ -24,36 +24,6 @@ static void refuse_line(struct block *b, const struct envelope *e, const struct 
 static int expires_due(const struct entry *e, int64_t now)
 {
 	return e->until != INT64_MAX && e->until <= now;
-}
-
-/* Moves the kernel's timeouts. 0; or -1 with *why: then the rule stands until its old end. */
-static int renew(struct block *b, struct entry *e, struct reason *why)
-{
-	int64_t now = loop_now(b->loop);
-	e->unit->until = e->until;
-	e->renewed = now;
-	/* A table that somebody had changed is put right with all its timeouts. */
-	if (kernel_renew(b->kernel, e->unit, now, why) == 0 || kernel_watch(b->kernel, now, NULL) == 1)
-		return 0;
-	e->renewed = now - (int64_t)(LEASE_RENEW_SECONDS - LEASE_RETRY_SECONDS) * 1000;
-	log_warning("renewing mitigation %u of %s: %s", e->mid, e->peer, why->text);
-	return -1;
-}
-
-static void exceeded(struct entry *e, const struct reason *why)
-{
-	log_warning("mitigation %u of %s: %s", e->mid, e->peer, why->text);
-	snprintf(e->why, sizeof e->why, "%s", why->text);
-	e->cause = "kernel";
-	e->exceeded = true;
-	e->status = STATUS_EXCEEDED;
-}
-
-static void taken(struct entry *e)
-{
-	e->exceeded = false;
-	if (e->status == STATUS_NONE || e->status == STATUS_EXCEEDED)
-		e->status = STATUS_IN_PROGRESS;
 }
 
 static void due(void *arg)
@@ -73,7 +43,7 @@ static void due(void *arg)
 		status_judge(b, e);
 	}
 	if (e->unit && e->until == INT64_MAX && now - e->renewed >= (int64_t)LEASE_RENEW_SECONDS * 1000)
-		renew(b, e, &why);
+		enforce_renew(b, e, &why);
 	block_arm(b, e);
 }
 
@@ -92,28 +62,11 @@ void block_arm(struct block *b, struct entry *e)
 		loop_timer_set(b->loop, &e->timer, at > now ? at - now : 0);
 }
 
-static void out_of_kernel(struct block *b, struct entry *e)
-{
-	struct reason why;
-	if (!e->unit)
-		return;
-	if (kernel_remove(b->kernel, e->unit, &why) < 0) {
-		/* Most likely somebody flushed the table: putting it right settles this one too. */
-		log_warning("removing mitigation %u of %s: %s", e->mid, e->peer, why.text);
-		if (kernel_watch(b->kernel, loop_now(b->loop), &why) < 0 || kernel_remove(b->kernel, e->unit, &why) < 0)
-			kernel_forget(b->kernel, e->unit);
-	}
-	e->before_packets += e->unit->packets;
-	e->before_bytes += e->unit->bytes;
-	unit_free(e->unit);
-	e->unit = NULL;
-}
-
 void block_end(struct block *b, struct entry *e)
 {
 	struct leftover *old = reconcile_find(b, e);
 	struct reason why;
-	out_of_kernel(b, e);
+	enforce_end(b, e);
 	if (old && !old->closed && kernel_close_leftover(b->kernel, old, &why) < 0)
 		log_warning("%s", why.text);
 	loop_timer_stop(b->loop, &e->timer);
@@ -122,7 +75,7 @@ void block_end(struct block *b, struct entry *e)
 
 void block_refuse(struct block *b, struct entry *e, const char *cause, const char *why)
 {
-	out_of_kernel(b, e);
+	enforce_end(b, e);
 	e->outcome = PLAN_REFUSED;
 	e->cause = cause;
 	e->refused = true;
@@ -143,61 +96,6 @@ static void describe(const struct entry *e, const struct plan *p, const struct h
 		*c = (unsigned char)*c < ' ' || *c == 0x7f || *c == '"' ? '?' : *c;
 }
 
-/* Puts the plan into the kernel, in place of what is there. 0, or -1 with *why. The plan is taken over or freed by its owner. */
-static int into_kernel(struct block *b, struct entry *e, struct plan *plan, const char *comment, struct reason *why)
-{
-	int64_t now = loop_now(b->loop);
-	if (e->unit) {
-		e->unit->until = e->until;
-		if (plan_equal(&e->unit->plan, plan))
-			return kernel_renew(b->kernel, e->unit, now, why);
-		snprintf(e->unit->comment, sizeof e->unit->comment, "%s", comment);
-		e->unit->mark.request = e->request;
-		e->unit->mark.device = plan->device;
-		if (kernel_change(b->kernel, e->unit, plan, now, why) < 0)
-			return -1;
-		e->applied = now;
-		e->looks = 0;
-		return 0;
-	}
-	struct unit *u = calloc(1, sizeof *u);
-	if (!u)
-		return reason_set(why, 163, "", "", "out of memory");
-	u->plan = *plan;
-	u->until = e->until;
-	u->mark.request = e->request;
-	u->mark.device = plan->device;
-	memcpy(u->mark.key, e->key, sizeof e->key);
-	snprintf(u->comment, sizeof u->comment, "%s", comment);
-	if (kernel_install(b->kernel, u, NULL, now, why) < 0) {
-		free(u);
-		return -1;
-	}
-	*plan = (struct plan){ 0 };
-	e->unit = u;
-	e->sampled = now;
-	e->applied = now;
-	e->looks = 0;
-	return 0;
-}
-
-static void enforce(struct block *b, struct entry *e, struct plan *plan, const char *comment)
-{
-	struct reason why;
-	int failed = into_kernel(b, e, plan, comment, &why);
-	/* The table may have been flushed a moment ago. */
-	if (failed < 0 && kernel_watch(b->kernel, loop_now(b->loop), NULL) == 1)
-		failed = into_kernel(b, e, plan, comment, &why);
-	e->renewed = loop_now(b->loop);
-	if (failed < 0)
-		exceeded(e, &why);
-	else
-		taken(e);
-	bool offloads = false;
-	if (failed == 0 && b->flows && nft_host_offloads(kernel_nft(b->kernel), &offloads, NULL) == 0 && offloads)
-		flows_look(b->flows);
-}
-
 /* What the plan came to, in the entry; the kernel follows. */
 static void carry_out(struct block *b, struct entry *e, struct plan *plan, bool tuple, const char *comment)
 {
@@ -209,9 +107,9 @@ static void carry_out(struct block *b, struct entry *e, struct plan *plan, bool 
 	e->exceeded = false;
 	snprintf(e->why, sizeof e->why, "%s", plan->why.text);
 	if (plan->outcome == PLAN_ENFORCE) {
-		enforce(b, e, plan, comment);
+		enforce_plan(b, e, plan, comment);
 	} else {
-		out_of_kernel(b, e);
+		enforce_end(b, e);
 		e->status = STATUS_IN_PROGRESS;
 	}
 }
@@ -293,23 +191,23 @@ void block_mitigate(struct block *b, struct envelope *e)
 	uint64_t request = request_digest(&e->body.scope[0]);
 	if (e->body.scope[0].lifetime == LIFETIME_ABSENT)
 		left = USUAL_LIFETIME;
+	/* What it was told a moment ago comes first. */
+	if (entry->gathered)
+		enforce_gathered(b);
 	entry->named = true;
 	entry->until = left == LIFETIME_INDEFINITE ? INT64_MAX : loop_now(b->loop) + left * 1000;
 	if (left == 0) {
 		status_expired(b, entry);
 		block_end(b, entry);
 	} else if (keeps_device(entry, request, &r)) {
-		if (renew(b, entry, &why) < 0)
-			exceeded(entry, &why);
-		else
-			taken(entry);
+		enforce_again(b, entry);
 	} else {
 		entry->request = request;
 		keep_json(entry, e);
 		decide(b, entry, e, &r);
 	}
 	request_free(&r);
-	if (left == 0)
+	if (left == 0 || entry->gathered)
 		return;
 	status_send(b, entry);
 	block_arm(b, entry);

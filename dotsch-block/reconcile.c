@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "block.h"
+#include "enforce.h"
 
 void reconcile_want(struct block *b)
 {
@@ -41,10 +41,27 @@ static void unname(void *arg, struct entry *e)
 	e->named = false;
 }
 
-static void end_unnamed(void *arg, struct entry *e)
+struct unnamed { struct entry **v; size_t n; };
+
+static void note_unnamed(void *arg, struct entry *e)
 {
+	struct unnamed *u = arg;
 	if (!e->named)
-		block_end(arg, e);
+		u->v[u->n++] = e;
+}
+
+static void end_unnamed(struct block *b)
+{
+	struct unnamed u = { malloc((b->table.n + 1) * sizeof *u.v), 0 };
+	if (!u.v) {
+		log_warning("what the sync does not name stays until its lifetime ends: out of memory");
+		return;
+	}
+	table_each(&b->table, note_unnamed, &u);
+	enforce_end_all(b, u.v, u.n);
+	for (size_t i = 0; i < u.n; i++)
+		block_end(b, u.v[i]);
+	free(u.v);
 }
 
 /* What the rules of an earlier run have counted until now belongs to the same mitigations. */
@@ -69,7 +86,7 @@ void reconcile_line(struct block *b, struct envelope *e)
 		table_each(&b->table, unname, NULL);
 	} else if (event && !strcmp(event, "end") && b->syncing) {
 		b->syncing = false;
-		table_each(&b->table, end_unnamed, b);
+		end_unnamed(b);
 		if (kernel_count_leftovers(b->kernel, &why) < 0)
 			log_warning("%s", why.text);
 		carry_counters(b);

@@ -188,7 +188,7 @@ static int rebuild_at_once(struct kernel *k, bool exists, int64_t now, struct re
 	for (size_t i = 0; i < k->n_units; i++)
 		put(k, k->unit[i], now);
 	for (int h = HOOK_PREROUTING; e == 0 && h < HOOKS; h++) {
-		e = kernel_routes(k, NULL, NULL, (enum hook)h, next[h]) < 0 ? (reason_set(why, 163, "", "", "out of memory"), -ENOMEM) : 0;
+		e = kernel_routes(k, (struct units){ 0 }, (struct units){ 0 }, (enum hook)h, next[h]) < 0 ? (reason_set(why, 163, "", "", "out of memory"), -ENOMEM) : 0;
 		if (e == 0)
 			route_hook(k->nft, (enum hook)h, k->run, nothing, next[h], k->devices, k->n_devices);
 	}

@@ -46,7 +46,7 @@ check_PROGRAMS += tests/system/block-flows
 tests_system_block_flows_SOURCES = tests/system/block_flows.c
 tests_system_block_flows_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) -I$(top_srcdir)/dotsch-block
 tests_system_block_flows_LDADD = $(BLOCK_LIBS)
-BLOCK_SYSTEM_TESTS = tests/system/block-actions.sh tests/system/block-errors.sh tests/system/block-faults.sh tests/system/block-fields.sh tests/system/block-kill.sh tests/system/block-life.sh tests/system/block-man.sh \
+BLOCK_SYSTEM_TESTS = tests/system/block-actions.sh tests/system/block-errors.sh tests/system/block-burst.sh tests/system/block-faults.sh tests/system/block-fields.sh tests/system/block-kill.sh tests/system/block-life.sh tests/system/block-man.sh \
 	tests/system/block-nat.sh tests/system/block-repair.sh tests/system/block-random.sh tests/system/block-random-many.sh tests/system/block-tools.sh
 TESTS += $(BLOCK_SYSTEM_TESTS)
 EXTRA_DIST += tests/system/block-lab.sh $(BLOCK_SYSTEM_TESTS)

@@ -89,6 +89,8 @@ static bool in_deliver(struct line_in *in)
 			in->buf.len = in->scanned = 0;
 		}
 	}
+	if (!in->doomed && !in->paused && in->ops->lull)
+		in->ops->lull(in->arg);
 	if (in->ended && !in->paused && !in->doomed) {
 		if (in->skipping) {
 			in->number++;
@@ -99,6 +101,8 @@ static bool in_deliver(struct line_in *in)
 			in->number++;
 			in->buf.data[len] = '\0';   /* in_ready keeps one byte of room */
 			in->ops->line(in->arg, (char *)in->buf.data, len);
+			if (!in->doomed && !in->paused && in->ops->lull)
+				in->ops->lull(in->arg);
 		}
 		if (!in->doomed && !in->paused)
 			in->ops->end(in->arg, in->error);

@@ -18,6 +18,8 @@ struct line_in_ops {
 	void (*too_long)(void *arg, unsigned long number);
 	/* End of input, or a read error (error = errno, 0 at the end). A last line without LF is delivered before. */
 	void (*end)(void *arg, int error);
+	/* All lines that have come are delivered: what a burst of them has put off is due. NULL = not interested. */
+	void (*lull)(void *arg);
 };
 
 /* A line of nothing but blanks, which every reader passes over without an answer (dotsch-lines(5)). */

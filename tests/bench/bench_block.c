@@ -100,15 +100,20 @@ static struct unit *unit(uint32_t target, uint32_t from, uint32_t n)
 	return u;
 }
 
-static struct kernel *opened(const char *table)
+static struct kernel *opened_as(const char *table, bool shared)
 {
 	struct reason why;
-	struct kernel *k = kernel_open(table, false, NULL, 0, &why);
+	struct kernel *k = kernel_open(table, shared, NULL, 0, &why);
 	if (!k) {
 		fprintf(stderr, "bench_block: %s\n", why.text);
 		exit(EXIT_TROUBLE);
 	}
 	return k;
+}
+
+static struct kernel *opened(const char *table)
+{
+	return opened_as(table, false);
 }
 
 static void must(int e, const struct reason *why)
@@ -119,8 +124,8 @@ static void must(int e, const struct reason *why)
 	}
 }
 
-/* nft with a file of commands; how long it takes. */
-static double nft(const char *path)
+/* nft with a file of commands, and where what it prints goes; how long it takes. */
+static double nft_to(const char *path, const char *out)
 {
 	char *argv[] = { (char *)(uintptr_t)"nft", (char *)(uintptr_t)"-f", (char *)(uintptr_t)path, NULL };
 	pid_t pid;
@@ -128,11 +133,16 @@ static double nft(const char *path)
 	double t = now_ms();
 	posix_spawn_file_actions_t quiet;
 	posix_spawn_file_actions_init(&quiet);
-	posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, out, O_WRONLY | O_TRUNC, 0);
 	if (posix_spawnp(&pid, "nft", &quiet, NULL, argv, environ) || waitpid(pid, &status, 0) < 0 || status)
 		die("nft");
 	posix_spawn_file_actions_destroy(&quiet);
 	return now_ms() - t;
+}
+
+static double nft(const char *path)
+{
+	return nft_to(path, "/dev/null");
 }
 
 static char path[] = "/tmp/bench_block.XXXXXX";
@@ -246,6 +256,55 @@ static void verify(void)
 	for (int i = 0; i < UNITS; i++)
 		unit_free(u[i]);
 	figure("verify1000", quantile(took, ROUNDS, 0.5), "ms", "nft list table", quantile(peer, 5, 0.5), "");
+}
+
+/* A sync of many mitigations, as a burst of lines brings it, and one more beside them; nft reads the same table as one file. */
+static void sync_many(void)
+{
+	enum { UNITS = 5000, ONES = 20 };
+	static struct unit *u[UNITS + ONES];
+	static char listing[] = "/tmp/bench_block.XXXXXX";
+	double one[ONES];
+	char more[64];
+	struct reason why;
+	struct kernel *k = opened_as("sync", true);   /* so that nft may read it in again */
+	for (uint32_t i = 0; i < UNITS + ONES; i++)
+		u[i] = unit(0x7100 + i, i, 1);
+	double t = now_ms();
+	for (size_t i = 0; i < UNITS; i += UNITS_AT_ONCE)
+		must(kernel_install_all(k, u + i, UNITS - i < UNITS_AT_ONCE ? UNITS - i : UNITS_AT_ONCE, 0, &why), &why);
+	double took = now_ms() - t;
+	int fd = mkstemp(listing);
+	FILE *f = commands();
+	fprintf(f, "list table inet sync\n");
+	fclose(f);
+	if (fd < 0)
+		die(listing);
+	close(fd);
+	nft_to(path, listing);
+	for (size_t i = 0; i < ONES; i++) {
+		t = now_ms();
+		must(kernel_install(k, u[UNITS + i], NULL, 0, &why), &why);
+		one[i] = now_ms() - t;
+	}
+	t = now_ms();
+	for (size_t i = 0; i < UNITS; i += UNITS_AT_ONCE)
+		must(kernel_remove_all(k, u + i, UNITS - i < UNITS_AT_ONCE ? UNITS - i : UNITS_AT_ONCE, &why), &why);
+	double out = now_ms() - t;
+	for (size_t i = 0; i < ONES; i++)
+		must(kernel_remove(k, u[UNITS + i], &why), &why);
+	kernel_close(k);
+	f = commands();
+	fprintf(f, "delete table inet sync\n");
+	fclose(f);
+	nft(path);
+	double peer = nft(listing);
+	nft(path);
+	unlink(listing);
+	for (int i = 0; i < UNITS + ONES; i++)
+		unit_free(u[i]);
+	snprintf(more, sizeof more, ",\"addone\":%.3f,\"withdraw_all\":%.4g", quantile(one, ONES, 0.5), out);
+	figure("sync5000", took, "ms", "nft -f of the same", peer, more);
 }
 
 struct child { pid_t pid; FILE *to, *from; };
@@ -440,6 +499,7 @@ int main(int argc, char **argv)
 	close(fd);
 	many();
 	verify();
+	sync_many();
 	program();
 	unlink(path);
 	return cli_finish(EXIT_DONE);

@@ -284,7 +284,13 @@ static void got_end(void *arg, int error)
 	loop_stop(g->loop, 0);
 }
 
-static const struct line_in_ops got_ops = { got_line, got_too_long, got_end };
+static void got_lull(void *arg)
+{
+	struct got *g = arg;
+	buf_printf(&g->all, "~");
+}
+
+static const struct line_in_ops got_ops = { .line = got_line, .too_long = got_too_long, .end = got_end };
 
 static void test_lines(void **state)
 {
@@ -311,6 +317,31 @@ static void test_lines(void **state)
 	buf_free(&g.all);
 	loop_free(g.loop);
 	close(fd);
+}
+
+/* A burst of lines is told from the next one: what it put off is done before anything else happens, and before the end. */
+static void test_lull(void **state)
+{
+	(void)state;
+	static const struct line_in_ops ops = { got_line, got_too_long, got_end, got_lull };
+	int p[2];
+	assert_int_equal(pipe(p), 0);
+	struct got g = { .loop = loop_new(), .lines = 10 };
+	g.in = line_in_new(g.loop, p[0], &ops, &g);
+	assert_non_null(g.in);
+	assert_int_equal(write(p[1], "a\nb\nc", 5), 5);
+	loop_step(g.loop, 0);
+	assert_int_equal(write(p[1], "\nd\n", 3), 3);
+	loop_step(g.loop, 0);
+	assert_int_equal(write(p[1], "e", 1), 1);
+	close(p[1]);
+	loop_run(g.loop);
+	buf_u8(&g.all, 0);
+	assert_string_equal((char *)g.all.data, "a|b|~c|d|~~~e|~");
+	line_in_free(g.in);
+	buf_free(&g.all);
+	loop_free(g.loop);
+	close(p[0]);
 }
 
 static void test_line_out(void **state)
@@ -476,7 +507,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blank_lines),
 		cmocka_unit_test(test_prefix), cmocka_unit_test(test_forbidden), cmocka_unit_test(test_buf), cmocka_unit_test(test_when), cmocka_unit_test(test_json), cmocka_unit_test(test_json_bad_text),
-		cmocka_unit_test(test_cli), cmocka_unit_test(test_timers), cmocka_unit_test(test_slow_ones), cmocka_unit_test(test_lines), cmocka_unit_test(test_line_out), cmocka_unit_test(test_conf),
+		cmocka_unit_test(test_cli), cmocka_unit_test(test_timers), cmocka_unit_test(test_slow_ones), cmocka_unit_test(test_lines), cmocka_unit_test(test_lull), cmocka_unit_test(test_line_out), cmocka_unit_test(test_conf),
 		cmocka_unit_test(test_secret), cmocka_unit_test(test_utf8),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,10 +68,10 @@ static struct unit *unit(const char *target, unsigned from, unsigned n)
 }
 
 /* One change at a time, to the unit that stands already or with a new one. */
-enum step { INSTALL, INSTALL_BULK, FEWER_SOURCES, ANOTHER_ACTION, ONE_ADDRESS_MORE, ONE_ADDRESS_LESS, RENEW, REMOVE, STEPS };
-static const char *const steps[] = { "install", "install 5,000 sources", "fewer sources", "another action", "one address more", "one address less", "renew", "remove" };
+enum step { INSTALL, INSTALL_BULK, INSTALL_TWO, FEWER_SOURCES, ANOTHER_ACTION, ONE_ADDRESS_MORE, ONE_ADDRESS_LESS, RENEW, REMOVE, REMOVE_TWO, STEPS };
+static const char *const steps[] = { "install", "install 5,000 sources", "install two", "fewer sources", "another action", "one address more", "one address less", "renew", "remove", "remove two" };
 
-static int take(enum step s, struct unit *u, struct unit *fresh, struct reason *why)
+static int take(enum step s, struct unit *u, struct unit *fresh, struct unit *twin, struct reason *why)
 {
 	struct prefix more, less;
 	struct plan p = { 0 };
@@ -81,6 +81,10 @@ static int take(enum step s, struct unit *u, struct unit *fresh, struct reason *
 	switch (s) {
 	case INSTALL: case INSTALL_BULK:
 		return kernel_install(k, fresh, NULL, 0, why);
+	case INSTALL_TWO:
+		return kernel_install_all(k, (struct unit *[]){ fresh, twin }, 2, 0, why);
+	case REMOVE_TWO:
+		return kernel_remove_all(k, (struct unit *[]){ u, twin }, 2, why);
 	case FEWER_SOURCES: case ANOTHER_ACTION:
 		p = planned("203.0.113.9", s == FEWER_SOURCES ? 6 : 0, s == FEWER_SOURCES ? 10 : 20, s == FEWER_SOURCES ? VERB_DROP : VERB_DRY_RUN);
 		e = kernel_change(k, u, &p, 0, why);
@@ -108,13 +112,15 @@ static void assert_as_known(const char *when)
 static bool fails(enum step s, enum seam kind, int error, unsigned nth, unsigned times)
 {
 	char when[128];
-	struct unit *u = unit("203.0.113.9", 0, 20), *fresh = unit("203.0.113.10", 100, s == INSTALL_BULK ? 5000 : 3);
+	struct unit *u = unit("203.0.113.9", 0, 20), *fresh = unit("203.0.113.10", 100, s == INSTALL_BULK ? 5000 : 3), *twin = unit("203.0.113.9", 200, 2);
 	struct reason why = { 0 };
 	snprintf(when, sizeof when, "%s, transaction %u: failure %d, %s", steps[s], nth, (int)kind, strerror(error));
 	assert_int_equal(kernel_install(k, u, NULL, 0, &why), 0);
+	if (s == REMOVE_TWO)
+		assert_int_equal(kernel_install(k, twin, NULL, 0, &why), 0);
 	char *before = shown();
 	seam_arm(kind, error, nth, times);
-	int e = take(s, u, fresh, &why);
+	int e = take(s, u, fresh, twin, &why);
 	bool came = seam_left() == 0;
 	seam_arm(SEAM_NONE, 0, 0, 0);
 	char *after = shown();
@@ -131,11 +137,13 @@ static bool fails(enum step s, enum seam kind, int error, unsigned nth, unsigned
 		assert_int_equal(e, -error);
 	assert_as_known(when);
 	if (e < 0)
-		assert_int_equal(take(s, u, fresh, &why), 0);
+		assert_int_equal(take(s, u, fresh, twin, &why), 0);
 	assert_as_known("and again");
-	if (s != REMOVE)
+	if (s != REMOVE && s != REMOVE_TWO)
 		assert_int_equal(kernel_remove(k, u, &why), 0);
-	if (s == INSTALL || s == INSTALL_BULK)
+	if (s == INSTALL_TWO)
+		assert_int_equal(kernel_remove(k, twin, &why), 0);
+	if (s == INSTALL || s == INSTALL_BULK || s == INSTALL_TWO)
 		assert_int_equal(kernel_remove(k, fresh, &why), 0);
 	char *empty = shown();
 	assert_null(strstr(empty, "chain"));
@@ -143,6 +151,7 @@ static bool fails(enum step s, enum seam kind, int error, unsigned nth, unsigned
 	assert_null(strstr(empty, "counter"));
 	unit_free(u);
 	unit_free(fresh);
+	unit_free(twin);
 	free(before);
 	free(after);
 	free(empty);
