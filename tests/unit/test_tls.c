@@ -533,9 +533,13 @@ static void test_ticket_key_shared(void **state)
 	const char *path = certs_path("shared", "key");
 	struct tls_config c = { .server = true, .psk_lookup = rig_psk, .arg = &r, .ticket_key_file = path };
 	pid_t pids[8];
-	for (size_t i = 0; i < 8; i++)
-		if (!(pids[i] = fork()))
-			_exit(!tls_bundle_new(&c, NULL));
+	for (size_t i = 0; i < 8; i++) {
+		if ((pids[i] = fork()))
+			continue;
+		struct tls_bundle *b = tls_bundle_new(&c, NULL);
+		tls_bundle_unref(b);
+		_exit(b == NULL);
+	}
 	for (size_t i = 0; i < 8; i++) {
 		int status;
 		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
