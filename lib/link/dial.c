@@ -11,7 +11,6 @@
 #include "link/dtls.h"
 #include "link/stream.h"
 
-#define WINNER_MS 600000         /* who won last time goes first for ten minutes (RFC 9132, 4.3) */
 #define PROBE_MS (24 * 3600 * INT64_C(1000))   /* who has come by TLS tries DTLS again: not more often than this (RFC 9132, 4.3) */
 #define RESOLUTION_MS 50         /* what an IPv4 answer waits for the IPv6 one (RFC 8305, 3) */
 
@@ -120,29 +119,6 @@ static void start_attempt(struct destination *to)
 	note_failure(to, error == ENETUNREACH ? "no route" : strerror(error));
 }
 
-/* The last winner, then UDP/IPv6, UDP/IPv4, TCP/IPv6, TCP/IPv4 (RFC 9132, 4.3); the targets of a service in their own order (RFC 2782). */
-static unsigned rank(const struct destination *to, int64_t now)
-{
-	if (to->won && now - to->won < WINNER_MS)
-		return 0;
-	return 1 + (to->transport == TRANSPORT_TCP) * 2 * TARGETS_MAX + to->order * 2 + (to->address.ss_family != AF_INET6);
-}
-
-/* In ms. A thousand routers must not come back in step. */
-static int64_t pause_before_round(struct dial *d)
-{
-	unsigned base = d->config.retry_s > d->config.retry_min_s ? d->config.retry_s : d->config.retry_min_s, first = d->first_s;
-	uint32_t random;
-	tls_random(&random, sizeof random);
-	/* Nothing was lost that could be re-established too soon: whoever starts first waits for the other. */
-	if (first && first < base) {
-		d->first_s = first * 2;
-		return (int64_t)first * 500 + (int64_t)(random % (first * 1000));
-	}
-	/* Only ever later: the minimum is a MUST (RFC 9132, 4.7). */
-	return (int64_t)base * 1000 + (int64_t)(random % (base * 100 + 1));
-}
-
 static void round_failed(struct dial *d)
 {
 	if (d->probing) {
@@ -151,7 +127,7 @@ static void round_failed(struct dial *d)
 		loop_timer_set(d->loop, &d->timer, PROBE_MS);
 		return;
 	}
-	int64_t ms = pause_before_round(d);
+	int64_t ms = dial_pause(d);
 	d->state = DIAL_WAIT;
 	loop_timer_set(d->loop, &d->timer, ms);
 	if (!d->why[0])
@@ -172,7 +148,7 @@ static void next_attempt(struct dial *d)
 			if (!to->in_round || to->started)
 				continue;
 			waiting++;
-			if (!best || rank(to, now) < rank(best, now))
+			if (!best || dial_rank(to, now) < dial_rank(best, now))
 				best = to;
 		}
 		if (!best)
@@ -189,71 +165,11 @@ static void next_attempt(struct dial *d)
 		round_failed(d);
 }
 
-static void forget(struct destination *to)
-{
-	tls_ticket_unref(to->ticket);
-	tls_bundle_unref(to->bundle);
-	free(to);
-}
-
-static void belongs(struct destination *to, const struct resolving *r)
-{
-	tls_bundle_unref(to->bundle);
-	to->bundle = r->bundle ? tls_bundle_ref(r->bundle) : NULL;
-	to->order = r->order;
-}
-
-static void add_destination(const struct resolving *r, const struct sockaddr_storage *address, enum transport transport)
-{
-	struct dial *d = r->dial;
-	for (size_t i = 0; i < d->n_destinations; i++) {
-		struct destination *to = d->destinations[i];
-		if (to->transport == transport && memcmp(&to->address, address, sizeof *address) == 0) {
-			if (!to->in_round) {
-				to->started = false;
-				belongs(to, r);
-			}
-			to->in_round = true;
-			return;
-		}
-	}
-	size_t slot = d->n_destinations;
-	/* Names move: a destination that is not of this round makes room. */
-	for (size_t i = 0; slot == DESTINATIONS_MAX && i < DESTINATIONS_MAX; i++)
-		if (!d->destinations[i]->in_round) {
-			forget(d->destinations[i]);
-			d->destinations[i] = d->destinations[--d->n_destinations];
-			slot = d->n_destinations;
-		}
-	struct destination *to = slot < DESTINATIONS_MAX ? calloc(1, sizeof *to) : NULL;
-	if (!to)
-		return;
-	to->ticket = tls_ticket_new();
-	if (!to->ticket) {
-		free(to);
-		return;
-	}
-	to->dial = d;
-	to->address = *address;
-	to->transport = transport;
-	to->in_round = true;
-	belongs(to, r);
-	d->destinations[d->n_destinations++] = to;
-}
-
-static void add_address(const struct resolving *r, const struct sockaddr_storage *address)
-{
-	if (r->udp)
-		add_destination(r, address, TRANSPORT_UDP);
-	if (r->tcp && !r->dial->probing)
-		add_destination(r, address, TRANSPORT_TCP);
-}
-
 static void name_found(void *arg, const struct sockaddr_storage *address)
 {
 	struct resolving *r = arg;
 	struct dial *d = r->dial;
-	add_address(r, address);
+	dial_add(r, address);
 	if (!loop_timer_armed(&d->timer))
 		loop_timer_set(d->loop, &d->timer, address->ss_family == AF_INET6 ? 0 : RESOLUTION_MS);
 }
@@ -284,7 +200,7 @@ void dial_resolve(struct resolving *r)
 	struct sockaddr_storage address;
 	if (addr_parse(r->host, &host) == 0) {
 		sockaddr_make(&host, r->port, &address);
-		add_address(r, &address);
+		dial_add(r, &address);
 		return;
 	}
 	r->names = names_start(d->loop, r->host, r->port, &ops, r);
@@ -353,13 +269,6 @@ static bool take_config(struct dial *d, const struct dial_config *config)
 	return true;
 }
 
-static void forget_destinations(struct dial *d)
-{
-	for (size_t i = 0; i < d->n_destinations; i++)
-		forget(d->destinations[i]);
-	d->n_destinations = 0;
-}
-
 struct dial *dial_new(struct loop *l, const struct dial_config *config, const struct dial_ops *ops, void *arg)
 {
 	struct dial *d = calloc(1, sizeof *d);
@@ -385,7 +294,7 @@ bool dial_change(struct dial *d, const struct dial_config *config)
 		round_failed(d);
 	bool ok = take_config(d, config);
 	if (ok)
-		forget_destinations(d);
+		dial_forget(d);
 	if (ok && first)
 		d->first_s = config->first_retry_s;
 	/* A pause after a loss is not cut short (RFC 9132, 4.7). */
@@ -425,7 +334,7 @@ void dial_free(struct dial *d)
 		return;
 	stop_attempts(d);
 	loop_timer_stop(d->loop, &d->timer);
-	forget_destinations(d);
+	dial_forget(d);
 	free_hosts(d->hosts, d->config.n_hosts);
 	free(d->domain);
 	tls_bundle_unref(d->config.bundle);

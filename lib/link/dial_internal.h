@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* dial_internal - a dialler's places to call, for dial.c and dial_service.c alone. */
+/* dial_internal - a dialler's places to call, for dial*.c alone. */
 #ifndef LINK_DIAL_INTERNAL_H
 #define LINK_DIAL_INTERNAL_H
 
@@ -65,6 +65,16 @@ __attribute__((format(printf, 2, 3))) void dial_note(struct dial *d, const char 
 void dial_resolve(struct resolving *r);
 /* The service's lookups have said all they have to say; the round goes on. */
 void dial_resolved(struct dial *d);
+
+/* dial_destination.c: an address becomes a place to call in this round, by each transport allowed. */
+void dial_add(const struct resolving *r, const struct sockaddr_storage *address);
+/* The lowest is called first. */
+unsigned dial_rank(const struct destination *to, int64_t now);
+/* All of them, tickets included. */
+void dial_forget(struct dial *d);
+
+/* dial_pace.c: how long to wait before the next round, in ms. */
+int64_t dial_pause(struct dial *d);
 
 /* dial_service.c: a domain's services become targets, and these addresses (RFC 8973). */
 void dial_services_start(struct dial *d);

@@ -5,7 +5,9 @@ noinst_LIBRARIES += %D%/liblink.a
 	%D%/block.c \
 	%D%/channel.h %D%/channel.c %D%/channel_start.h \
 	%D%/dial.c %D%/dial.h \
+	%D%/dial_destination.c \
 	%D%/dial_names.c %D%/dial_names.h \
+	%D%/dial_pace.c \
 	%D%/dial_service.c %D%/dial_internal.h \
 	%D%/dtls.c %D%/dtls.h \
 	%D%/dtls_table.c %D%/dtls_table.h \
