@@ -68,7 +68,7 @@ static void attempt_up(void *arg, struct channel *c)
 	loop_timer_stop(d->loop, &d->timer);
 	d->state = DIAL_IDLE;
 	d->probing = false;
-	d->first_s = 0;
+	dial_pace_begin(d, true);
 	if (to->transport == TRANSPORT_TCP && d->config.udp)
 		loop_timer_set(d->loop, &d->timer, PROBE_MS);
 	d->ops.established(d->arg, c);   /* may free the dialler */
@@ -112,6 +112,7 @@ static void start_attempt(struct destination *to)
 	bool ok = to->transport == TRANSPORT_UDP ? dtls_dial(&a->dtls, d->loop, bundle, to->ticket, &start, to, &error) :
 	    stream_dial(&a->stream, d->loop, bundle, to->ticket, &start, to, &error);
 	if (ok) {
+		d->called = true;
 		to->attempt = &a->channel;
 		return;
 	}
@@ -213,6 +214,7 @@ void dial_resolve(struct resolving *r)
 static void start_round(struct dial *d)
 {
 	d->state = DIAL_ROUND;
+	d->called = false;
 	d->why[0] = '\0';
 	for (size_t i = 0; i < d->n_destinations; i++)
 		d->destinations[i]->in_round = d->destinations[i]->started = false;
@@ -281,7 +283,7 @@ struct dial *dial_new(struct loop *l, const struct dial_config *config, const st
 	d->arg = arg;
 	loop_timer_init(&d->timer, timer_due, d);
 	d->quick = INT64_MIN / 2;
-	d->first_s = config->first_retry_s;
+	dial_pace_begin(d, false);
 	start_round(d);
 	return d;
 }
@@ -295,8 +297,8 @@ bool dial_change(struct dial *d, const struct dial_config *config)
 	bool ok = take_config(d, config);
 	if (ok)
 		dial_forget(d);
-	if (ok && first)
-		d->first_s = config->first_retry_s;
+	if (ok)
+		dial_pace_begin(d, !first);
 	/* A pause after a loss is not cut short (RFC 9132, 4.7). */
 	if (d->state == DIAL_ROUND || (ok && first && d->state == DIAL_WAIT))
 		start_round(d);

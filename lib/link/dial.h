@@ -17,8 +17,10 @@ struct dial_config {
 	bool udp, tcp;                       /* transports allowed; order: UDP/IPv6, UDP/IPv4, TCP/IPv6, TCP/IPv4 */
 	struct tls_bundle *bundle;           /* referenced */
 	unsigned attempt_delay_ms;           /* 250, and 100 during an attack */
-	unsigned retry_s, retry_min_s;       /* 300 SHOULD, 60 MUST; the first new attempt after a loss comes at once */
-	/* Until the first session, which is no re-establishment: rounds about this, twice, four times … it apart, up to retry_s. 0 = retry_s at once. */
+	/* 300 SHOULD, 60 MUST. After a loss the first attempt comes at once, then rounds retry_min_s, twice, four times … that apart, up to retry_s; where
+	   nobody could be called (no route, no name resolved) about 1, 2, 4 … s apart, up to retry_min_s. */
+	unsigned retry_s, retry_min_s;
+	/* Until the first session, which is no re-establishment: rounds about this, twice, four times … it apart, up to retry_s. 0 = as after a loss. */
 	unsigned first_retry_s;
 };
 

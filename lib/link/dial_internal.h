@@ -56,7 +56,9 @@ struct dial {
 	size_t n_destinations;
 	size_t n_resolving;              /* still without their last answer */
 	int64_t quick;                   /* when dial_again last started a round at once */
+	bool called;                     /* an attempt of this round has left this host */
 	unsigned first_s;                /* the next pause while there has been no session; 0 = there has been one */
+	unsigned lost_s, uncalled_s;     /* the next pause after a loss, and after a round that called nobody */
 	char why[WHY_MAX];
 };
 
@@ -75,6 +77,8 @@ void dial_forget(struct dial *d);
 
 /* dial_pace.c: how long to wait before the next round, in ms. */
 int64_t dial_pause(struct dial *d);
+/* The pauses begin anew: with the first round, and with each session (met). */
+void dial_pace_begin(struct dial *d, bool met);
 
 /* dial_service.c: a domain's services become targets, and these addresses (RFC 8973). */
 void dial_services_start(struct dial *d);

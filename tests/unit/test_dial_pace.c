@@ -87,26 +87,72 @@ static void test_first_session_soon(void **state)
 	rig_done(&r);
 }
 
-/* From the first session on: at once, and then not before `retry`. */
-static void test_after_a_loss(void **state)
+/* The provider goes away; its router calls again. */
+static void lose(void)
 {
-	(void)state;
-	call(FIRST_RETRY_S);
-	rig_listen(&r, "127.0.0.1", false, true);
-	jumped += next_s * 1000;
-	assert_true(rig_until(&r, &r.router.ups, 1));
-	assert_true(rig_until(&r, &r.provider.ups, 1));
+	unsigned failures = r.failed;
 	channel_close(r.provider.channel, true);
 	r.provider.channel = NULL;
 	listen_free(r.listen);
 	r.listen = NULL;
-	assert_true(rig_until(&r, &r.router.downs, 1));
+	assert_true(rig_until(&r, &r.router.downs, r.router.downs + 1));
 	dial_again(r.dial);
-	assert_true(rig_until(&r, &r.failed, 2));
-	assert_in_range(next_s, RETRY_S, RETRY_S + RETRY_S / 10 + 1);
-	jumped += (RETRY_S - 1) * 1000;
-	rig_run(&r, 100);
-	assert_int_equal(r.failed, 2);
+	assert_true(rig_until(&r, &r.failed, failures + 1));
+}
+
+static void meet(void)
+{
+	rig_listen(&r, "127.0.0.1", false, true);
+	jumped += next_s * 1000;
+	assert_true(rig_until(&r, &r.router.ups, r.router.ups + 1));
+	assert_true(rig_until(&r, &r.provider.ups, r.router.ups));
+}
+
+/* From the first session on: at once, then not before a minute, and farther and farther apart up to `retry`; from the next session on the same again. */
+static void test_after_a_loss(void **state)
+{
+	(void)state;
+	call(FIRST_RETRY_S);
+	meet();
+	for (int losses = 0; losses < 2; losses++) {
+		lose();
+		assert_in_range(next_s, 60, 91);
+		jumped += 59 * 1000;
+		unsigned failures = r.failed;
+		rig_run(&r, 100);
+		assert_int_equal(r.failed, failures);
+		jumped += 32 * 1000;
+		assert_true(rig_until(&r, &r.failed, failures + 1));
+		assert_in_range(next_s, 120, 181);
+		jumped += next_s * 1000;
+		assert_true(rig_until(&r, &r.failed, failures + 2));
+		for (unsigned n = 3; n < 5; n++) {
+			assert_in_range(next_s, n < 4 ? 240 : RETRY_S, n < 4 ? 361 : RETRY_S + RETRY_S / 10 + 1);
+			jumped += next_s * 1000;
+			assert_true(rig_until(&r, &r.failed, failures + n));
+		}
+		meet();
+	}
+	rig_done(&r);
+}
+
+/* A router without a line has called nobody: it looks again soon, at most a minute apart. */
+static void test_without_a_line(void **state)
+{
+	(void)state;
+	static const char *const nowhere = "255.255.255.255";
+	call(FIRST_RETRY_S);
+	meet();
+	struct dial_config config = { .hosts = &nowhere, .n_hosts = 1, .port = r.port, .tcp = true, .bundle = r.client, .attempt_delay_ms = 250, .retry_s = RETRY_S,
+		.retry_min_s = 60, .first_retry_s = FIRST_RETRY_S };
+	assert_true(dial_change(r.dial, &config));
+	lose();
+	for (unsigned pause = 1, n = r.failed; n < 12; n++) {
+		assert_in_range(next_s, pause / 2, pause + pause / 2 + 1);
+		pause = pause < 30 ? pause * 2 : 60;
+		jumped += next_s * 1000;
+		assert_true(rig_until(&r, &r.failed, n + 1));
+	}
 	rig_done(&r);
 }
 
@@ -179,7 +225,7 @@ static void test_changed_configuration(void **state)
 	assert_true(rig_until(&r, &r.router.downs, 1));
 	dial_again(r.dial);
 	assert_true(rig_until(&r, &r.failed, 4));
-	assert_in_range(next_s, RETRY_S, RETRY_S + RETRY_S / 10 + 1);
+	assert_in_range(next_s, 60, 91);
 	/* A pause after a loss is not cut short. */
 	config.hosts = &host;
 	assert_true(dial_change(r.dial, &config));
@@ -194,7 +240,7 @@ static void test_without_it(void **state)
 {
 	(void)state;
 	call(0);
-	assert_in_range(next_s, RETRY_S, RETRY_S + RETRY_S / 10 + 1);
+	assert_in_range(next_s, 60, 91);
 	rig_done(&r);
 }
 
@@ -202,7 +248,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_session_soon),
-		cmocka_unit_test(test_after_a_loss), cmocka_unit_test(test_probe_of_udp),
+		cmocka_unit_test(test_after_a_loss), cmocka_unit_test(test_without_a_line), cmocka_unit_test(test_probe_of_udp),
 		cmocka_unit_test(test_changed_configuration),
 		cmocka_unit_test(test_without_it),
 	};
