@@ -11,6 +11,7 @@
 #include "dialled.h"
 #include "dots/cuid.h"
 #include "dots/envelope.h"
+#include "hold.h"
 #include "inquiry.h"
 #include "keys.h"
 #include "ledger.h"
@@ -109,7 +110,7 @@ int agent_open_as(struct agent *a, struct loop *l, const char *config_path, cons
 	if (check)
 		return 0;
 	choose_cuid(a);
-	return ledger_load(a, why);
+	return ledger_load(a, why) < 0 ? -1 : hold_load(a, why);
 }
 
 static void tell_listening(struct agent *a)

@@ -8,6 +8,7 @@
 #include "dots/cbor.h"
 #include "dots/cuid.h"
 #include "dialled.h"
+#include "hold.h"
 #include "ledger.h"
 #include "link/tls.h"
 #include "merge.h"
@@ -127,6 +128,8 @@ static void put_answered(struct entry *e, const struct response *r)
 	}
 	tell_entry_answer(e, "PUT", r, &body);
 	enum conflict_cause cause = body.kind == BODY_MITIGATION_SCOPE && body.n_scope && body.scope[0].has_conflict ? body.scope[0].conflict.cause : CONFLICT_CAUSE_NONE;
+	if (body.kind == BODY_MITIGATION_SCOPE && body.n_scope && body.scope[0].has_conflict)
+		hold_note(e, &body.scope[0].conflict);
 	if (r->code >> 5 == 2) {
 		accepted(e, &body);
 	} else if (r->code == CODE(5, 3) && e->state != ENTRY_ACTIVE) {

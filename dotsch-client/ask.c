@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "hold.h"
 #include "merge.h"
 #include "mitigations.h"
+#include "peer_command.h"
 #include "send.h"
 #include "times.h"
 
@@ -43,12 +45,18 @@ static void claim(struct entry *e, struct console *c)
 	console_owe(c);
 }
 
-static int again(struct entry *e, struct console *c, const struct mitigation *m)
+static int again(struct entry *e, struct console *c, const struct mitigation *m, struct reason *why)
 {
+	if (e->state == ENTRY_ACTIVE && hold_check(merge_leader(e), why) < 0)
+		return -1;
+	/* Under way already: once more only if it is to last otherwise. */
+	bool same = e->state == ENTRY_ASKING && e->asked.lifetime == m->lifetime;
 	claim(e, c);
 	e->asked.lifetime = m->lifetime;
 	entry_lifetime(e, m->lifetime);
-	if (e->state == ENTRY_ACTIVE)
+	if (e->state == ENTRY_WAITING && c)
+		console_tell(c, request_line(e));    /* nothing is sent, and who asks again wants to know */
+	else if (e->state != ENTRY_WAITING && !same)
 		entry_refresh(e, ATTACK_STATUS_NONE);
 	return 0;
 }
@@ -58,7 +66,7 @@ static int ask_part(struct agent *a, struct console *c, const struct envelope *l
 	struct entry *e = known(a, line->ref, part);
 	uint32_t mid;
 	if (e)
-		return again(e, c, &part->m);
+		return again(e, c, &part->m, why);
 	struct router *r = router_of(a, part->peer);
 	if (!r)
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");

@@ -8,6 +8,7 @@
 #include "callhome.h"
 #include "dots/envelope.h"
 #include "dots/json.h"
+#include "hold.h"
 #include "inquiry.h"
 #include "merge.h"
 #include "mitigations.h"
@@ -82,11 +83,18 @@ static int refresh(struct entry *e, struct console *c, const struct envelope *li
 		return -1;
 	if (lifetime == 0)
 		return reason_set(why, REASON_BAD_REQUEST, "lifetime", "RFC 9132, 4.4.1", "0 is no lifetime; withdraw ends a mitigation");
-	if (e->state != ENTRY_ACTIVE)
-		return reason_set(why, REASON_BAD_REQUEST, "mid", "", "mid %u is not in force, so there is nothing to refresh", e->mid);
-	claim(e, c);
+	if (e->state > ENTRY_ACTIVE)
+		return reason_set(why, REASON_BAD_REQUEST, "mid", "", "mid %u is over, so there is nothing to refresh", e->mid);
+	if (e->state == ENTRY_ACTIVE && hold_check(merge_leader(e), why) < 0)
+		return -1;
 	e->asked.lifetime = lifetime;
 	entry_lifetime(e, lifetime);
+	if (e->state == ENTRY_WAITING) {
+		/* Nothing is sent: what waits does so for the new time. */
+		tell_request(e, c, line);
+		return 0;
+	}
+	claim(e, c);
 	entry_refresh(e, ATTACK_STATUS_NONE);
 	return 0;
 }
@@ -101,6 +109,8 @@ static int efficacy(struct entry *e, struct console *c, const struct envelope *l
 		attack = !strcmp(word, "under-attack") ? ATTACK_UNDER_ATTACK : !strcmp(word, "attack-successfully-mitigated") ? ATTACK_SUCCESSFULLY_MITIGATED : ATTACK_STATUS_NONE;
 	if (attack == ATTACK_STATUS_NONE)
 		return reason_set(why, REASON_BAD_REQUEST, "attack-status", "RFC 9132, 4.4.3", "must be under-attack or attack-successfully-mitigated");
+	if (e->state == ENTRY_ACTIVE && hold_check(merge_leader(e), why) < 0)
+		return -1;
 	if (e->state != ENTRY_ACTIVE || !e->router->session)
 		return reason_set(why, REASON_BAD_REQUEST, "mid", "", "mid %u is not in force at a connected peer", e->mid);
 	claim(e, c);

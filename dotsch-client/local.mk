@@ -15,6 +15,7 @@ noinst_LIBRARIES += %D%/libclient.a
 	%D%/decode.c %D%/decode.h \
 	%D%/dialled.c %D%/dialled.h \
 	%D%/help.c %D%/help.h \
+	%D%/hold.c %D%/hold.h \
 	%D%/inquiry.c %D%/inquiry.h \
 	%D%/ledger.c %D%/ledger.h \
 	%D%/merge.c %D%/merge.h \

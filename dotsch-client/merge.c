@@ -106,6 +106,12 @@ void merge_prepare(struct entry *e)
 		forget(e);
 }
 
+struct mitigation *merge_whole(const struct entry *e)
+{
+	unsigned n;
+	return e->prepared || (!strict(e->router) && !e->leads) ? NULL : together(e->router, e, &e->asked, &n);
+}
+
 const struct mitigation *merge_asked(const struct entry *e)
 {
 	return e->merged ? e->merged : &e->asked;

@@ -13,6 +13,8 @@ bool merge_overlap(const struct router *r, const struct mitigation *a, const str
 int merge_fits(const struct router *r, const struct mitigation *m, struct reason *why);
 /* Before a mid is sent for the first time: what goes out under it. */
 void merge_prepare(struct entry *e);
+/* What would go out, were the mid sent now: the request and all it takes along. The caller's to free, contents first. NULL: it is merge_asked() as it stands. */
+struct mitigation *merge_whole(const struct entry *e);
 /* What the peer is asked for, and for how long; borrowed. */
 const struct mitigation *merge_asked(const struct entry *e);
 /* The longest lifetime wanted, and whether anybody wants it refreshed. */

@@ -7,6 +7,7 @@
 
 #include "callhome.h"
 #include "dialled.h"
+#include "hold.h"
 #include "ledger.h"
 #include "dots/cuid.h"
 #include "link/tls.h"
@@ -162,6 +163,7 @@ void router_free(struct router *r)
 	while (r->entries)
 		entry_free(r->entries);
 	dialled_stop(r);
+	hold_free(r);
 	for (struct router **p = &r->agent->routers; *p; p = &(*p)->next)
 		if (*p == r) {
 			*p = r->next;

@@ -14,6 +14,7 @@
 
 struct commit;                           /* ledger.c */
 struct dialled;                          /* dialled.c */
+struct hold;                             /* hold.c */
 
 /* A peer that has called home, or that something is asked of. */
 struct router {
@@ -25,6 +26,7 @@ struct router {
 	struct session *session;             /* NULL = not connected */
 	struct prefix calls_from;            /* of the session, or of the last one */
 	struct dialled *dialled;             /* a base server; NULL = it calls */
+	struct hold *holds;                  /* what is not to be asked again yet (hold.h) */
 	struct entry *entries, **entries_end;   /* the oldest first: an older mid must not be sent after a newer one */
 	unsigned active;                     /* mitigations in force: choose the mitigating set (RFC 9132, 4.5) */
 	/* Session configuration. */

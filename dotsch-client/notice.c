@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "dots/cbor.h"
+#include "hold.h"
 #include "merge.h"
 #include "send.h"
 #include "tell.h"
@@ -69,6 +70,8 @@ static void state_came(struct entry *e, struct mitigation *m)
 	for (int i = 0; i < COUNTERS; i++)
 		e->counters[i] = m->counters[i];
 	adopt(e, m);
+	if (m->has_conflict)
+		hold_note(e, &m->conflict);
 	tell_state(e, m, NULL);
 	merge_state(e, m);
 	if (e->state == ENTRY_LEFT)

@@ -7,6 +7,7 @@
 #include "answer.h"
 #include "base/buf.h"
 #include "dots/cbor.h"
+#include "hold.h"
 #include "ledger.h"
 #include "merge.h"
 #include "notice.h"
@@ -49,8 +50,34 @@ static void put_committed(struct entry *e, bool ok)
 		send_put(e, ATTACK_STATUS_NONE);
 }
 
+/* RFC 9132, 4.4.1: not before the retry-timer of what it repeats has run out. True: it waits for that, or was dropped because it cannot. */
+static bool held(struct entry *e)
+{
+	char words[300];
+	const struct hold *h = hold_on(e);
+	if (!h)
+		return false;
+	hold_words(e, h, words, sizeof words);
+	if (e->state == ENTRY_ACTIVE) {
+		e->refresh_at = hold_end(h);
+		entry_arm(e);
+	} else if (e->expires_at && !e->keep && e->expires_at <= hold_end(h)) {
+		tell_word(e, TOLD_REFUSED, "%s; its lifetime ends earlier", words);
+		merge_refused(e);
+		entry_drop(e, false);
+	} else {
+		e->state = ENTRY_WAITING;
+		e->retry_at = hold_end(h);
+		tell_word(e, TOLD_WAITING, "%s; it waits until then", words);
+		entry_arm(e);
+	}
+	return true;
+}
+
 void send_put(struct entry *e, enum attack_status attack)
 {
+	if (held(e))
+		return;
 	if (!e->durable && !e->unknown) {
 		e->sent = true;
 		if (!e->commit)
@@ -126,7 +153,7 @@ void entry_start(struct entry *e)
 
 void entry_begin(struct entry *e)
 {
-	if (e->router->session)
+	if (e->router->session && !hold_on(e))
 		send_put(e, ATTACK_STATUS_NONE);
 	else
 		ledger_commit(e, waiting_committed);

@@ -34,6 +34,7 @@ static const char *const schema[] = {
 	" standing INTEGER NOT NULL, status INTEGER NOT NULL, keep INTEGER NOT NULL, sent INTEGER NOT NULL, lifetime INTEGER NOT NULL, ends INTEGER NOT NULL,"
 	" document TEXT NOT NULL, PRIMARY KEY (peer, cuid, mid)) WITHOUT ROWID;",
 	"ALTER TABLE request ADD COLUMN leader INTEGER NOT NULL DEFAULT -1;",
+	"CREATE TABLE hold (peer TEXT NOT NULL, mid INTEGER NOT NULL, cause INTEGER NOT NULL, ends INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY (peer, mid)) WITHOUT ROWID;",
 	NULL,
 };
 
@@ -320,4 +321,45 @@ int state_load(struct state *s, void (*fn)(void *arg, const struct kept_request 
 		return 0;
 	return store_read(s->store, "SELECT peer, cuid, mid, ref, part, parts, standing, status, keep, sent, lifetime, ends, document, leader FROM request ORDER BY mid", NULL, 0,
 	                  request_row, &l, why);
+}
+
+void state_hold(struct state *s, const struct kept_hold *h)
+{
+	struct store_txn *t = s->store ? store_begin(s->store) : NULL;
+	const struct store_value v[] = { store_text(h->peer), store_int(h->mid), store_int(h->cause), store_int(h->ends), store_text(h->document) };
+	if (!t)
+		return;
+	store_add(t, "INSERT OR REPLACE INTO hold (peer, mid, cause, ends, document) VALUES (?1, ?2, ?3, ?4, ?5)", v, 5);
+	store_commit(t, committed, s);
+}
+
+void state_release(struct state *s, const char *peer, uint32_t mid)
+{
+	struct store_txn *t = s->store ? store_begin(s->store) : NULL;
+	const struct store_value v[] = { store_text(peer), store_int(mid) };
+	if (!t)
+		return;
+	store_add(t, "DELETE FROM hold WHERE peer = ?1 AND mid = ?2", v, 2);
+	store_commit(t, committed, s);
+}
+
+struct loading_holds {
+	void (*fn)(void *arg, const struct kept_hold *h);
+	void *arg;
+};
+
+static void hold_row(void *arg, const struct store_row *r)
+{
+	const struct loading_holds *l = arg;
+	const struct kept_hold k = {
+		.peer = store_column_text(r, 0), .mid = (uint32_t)store_column_int(r, 1), .cause = (int)store_column_int(r, 2), .ends = store_column_int(r, 3),
+		.document = store_column_text(r, 4),
+	};
+	l->fn(l->arg, &k);
+}
+
+int state_load_holds(struct state *s, void (*fn)(void *arg, const struct kept_hold *h), void *arg, struct reason *why)
+{
+	struct loading_holds l = { fn, arg };
+	return s->store ? store_read(s->store, "SELECT peer, mid, cause, ends, document FROM hold", NULL, 0, hold_row, &l, why) : 0;
 }

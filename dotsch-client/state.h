@@ -26,6 +26,15 @@ struct kept_request {
 	const char *document;                /* the request as a DOTS document; NULL when keeping: as it was */
 };
 
+/* What a peer does not want to be asked again yet, as it is kept (hold.h). Strings are borrowed. */
+struct kept_hold {
+	const char *peer;
+	uint32_t mid;
+	int cause;                           /* enum conflict_cause */
+	int64_t ends;                        /* wall seconds */
+	const char *document;                /* what was asked for, as a DOTS document */
+};
+
 /* path NULL: nothing is kept. A file in use by another process is refused. Blocks until the first mids are reserved on the disk. NULL with *why. */
 struct state *state_open(struct loop *l, const char *path, struct reason *why);
 /* Writes everything. NULL allowed. */
@@ -49,5 +58,9 @@ void state_new_cuid(struct state *s, const char *peer, const char *cuid, const c
 void state_drop(struct state *s, const char *peer, const char *cuid, uint32_t mid);
 /* Every request kept. 0, or -1 with *why. */
 int state_load(struct state *s, void (*fn)(void *arg, const struct kept_request *r), void *arg, struct reason *why);
+/* Written like a request; one for each peer and mid. */
+void state_hold(struct state *s, const struct kept_hold *h);
+void state_release(struct state *s, const char *peer, uint32_t mid);
+int state_load_holds(struct state *s, void (*fn)(void *arg, const struct kept_hold *h), void *arg, struct reason *why);
 
 #endif

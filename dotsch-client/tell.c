@@ -49,7 +49,7 @@ void tell_word(struct entry *e, const char *word, const char *fmt, ...)
 	console_tell_all(e->router->agent, e->console, line);
 }
 
-static const char *cause_words(enum conflict_cause cause)
+const char *conflict_cause_words(enum conflict_cause cause)
 {
 	switch (cause) {
 	case CONFLICT_OVERLAPPING_TARGETS: return "its targets overlap those of another request";
@@ -73,7 +73,7 @@ static const char *standing_words(enum conflict_status status)
 
 const char *conflict_words(const struct conflict *c, char *out, size_t cap)
 {
-	int n = snprintf(out, cap, "%s", cause_words(c->cause));
+	int n = snprintf(out, cap, "%s", conflict_cause_words(c->cause));
 	if (c->has_mid && n > 0 && (size_t)n < cap)
 		n += snprintf(out + n, cap - (size_t)n, " (mid %" PRIu32 ")", c->mid);
 	if (n > 0 && (size_t)n < cap)

@@ -38,6 +38,7 @@ void tell_refused(struct agent *a, const struct sockaddr_storage *remote, enum t
 /* CH-45: that address is left out for a while. */
 void tell_penalised(struct agent *a, const struct sockaddr_storage *remote, enum transport transport, const char *why);
 
+const char *conflict_cause_words(enum conflict_cause cause);
 /* "overlapping targets with mid 7 …": the conflict for people. Returns out. */
 const char *conflict_words(const struct conflict *c, char *out, size_t cap);
 

@@ -1,12 +1,12 @@
 # Tests of client.
-CLIENT_TESTS = tests/unit/test_peers tests/unit/test_client tests/unit/test_client_base tests/unit/test_client_merge tests/unit/test_client_words
+CLIENT_TESTS = tests/unit/test_peers tests/unit/test_client tests/unit/test_client_base tests/unit/test_client_hold tests/unit/test_client_merge tests/unit/test_client_words
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 tests_unit_test_peers_SOURCES = tests/unit/test_peers.c
 tests_unit_test_peers_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_peers_LDADD = $(CLIENT_TEST_LIBS)
 CLIENT_TEST_LIBS = $(CLIENT_LIBS) $(CMOCKA_LIBS)
-tests_unit_test_client_SOURCES = tests/unit/test_client.c tests/unit/client_fake.c tests/unit/client_fake.h tests/unit/wire.c tests/unit/wire.h
+tests_unit_test_client_SOURCES = tests/unit/test_client.c tests/unit/client_lines.h tests/unit/client_fake.c tests/unit/client_fake.h tests/unit/wire.c tests/unit/wire.h
 tests_unit_test_client_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_client_LDFLAGS = $(WRAP_CLOCK)
 tests_unit_test_client_LDADD = $(CLIENT_TEST_LIBS)
@@ -14,6 +14,10 @@ tests_unit_test_client_base_SOURCES = tests/unit/test_client_base.c tests/unit/c
 tests_unit_test_client_base_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_client_base_LDFLAGS = $(WRAP_CLOCK)
 tests_unit_test_client_base_LDADD = $(CLIENT_TEST_LIBS)
+tests_unit_test_client_hold_SOURCES = tests/unit/test_client_hold.c tests/unit/client_lines.h tests/unit/client_fake.c tests/unit/client_fake.h tests/unit/wire.c tests/unit/wire.h
+tests_unit_test_client_hold_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_client_hold_LDFLAGS = $(WRAP_CLOCK)
+tests_unit_test_client_hold_LDADD = $(CLIENT_TEST_LIBS)
 tests_unit_test_client_merge_SOURCES = tests/unit/test_client_merge.c tests/unit/client_fake.c tests/unit/client_fake.h tests/unit/wire.c tests/unit/wire.h
 tests_unit_test_client_merge_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_client_merge_LDFLAGS = $(WRAP_CLOCK)

@@ -140,6 +140,14 @@ static uint32_t mid_of(const struct message *m)
 	return m->n_path > 4 ? (uint32_t)strtoul(m->path[4] + 4, NULL, 10) : 0;
 }
 
+static void tell_conflict(const struct scripted *r, struct mitigation *m)
+{
+	m->has_conflict = true;
+	m->conflict = (struct conflict){
+		.cause = r->cause, .has_retry_timer = r->retry_timer != 0, .retry_timer = r->retry_timer, .has_mid = r->conflict_mid != 0, .mid = r->conflict_mid,
+	};
+}
+
 static void put_came(struct scripted *r, struct incoming *in)
 {
 	struct body body, answer;
@@ -169,8 +177,7 @@ static void put_came(struct scripted *r, struct incoming *in)
 	} else if (r->cause) {
 		answer.scope[0].lifetime = LIFETIME_ABSENT;
 		answer.scope[0].status = STATUS_NONE;
-		answer.scope[0].has_conflict = true;
-		answer.scope[0].conflict.cause = r->cause;
+		tell_conflict(r, &answer.scope[0]);
 	}
 	if (r->answers_left && !--r->answers_left)
 		r->answer = 0;
@@ -238,6 +245,8 @@ static void render(void *arg, struct session *s, const struct message *registere
 	uint8_t raw[100];
 	(void)s;
 	state_body(r, mid_of(registered), &body);
+	if (r->tells_conflict)
+		tell_conflict(r, &body.scope[0]);
 	if (r->raw)
 		buf_put(payload, raw, (size_t)hex_decode(r->raw, strlen(r->raw), raw, sizeof raw));
 	else

@@ -17,6 +17,8 @@ struct scripted {
 	uint8_t answer;                      /* to the next PUTs; 0 = 2.01 */
 	unsigned answers_left;               /* how often; 0 = always */
 	enum conflict_cause cause;
+	uint32_t retry_timer, conflict_mid;  /* of the conflict; 0 = none */
+	bool tells_conflict;                 /* in its notifications, too */
 	int64_t max_age;
 	bool redirect;
 	unsigned heartbeat_interval, mitigating_interval;

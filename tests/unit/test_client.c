@@ -19,12 +19,8 @@
 #include "../../dotsch-client/command.h"
 #include "../../dotsch-client/mitigations.h"
 #include "client_fake.h"
+#include "client_lines.h"
 #include "store/store.h"
-
-#define TARGET "\"target-prefix\":[\"203.0.113.9/32\"],\"target-protocol\":[17]"
-#define SOURCE "\"ietf-dots-call-home:source-prefix\":[\"100.64.8.21/32\"],\"ietf-dots-call-home:source-port-range\":[{\"lower-port\":5000}]"
-#define SCOPE(x) "\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{" x "}]}"
-#define MITIGATE(ref, more) "{\"type\":\"mitigate\",\"ref\":\"" ref "\"," more SCOPE(TARGET "," SOURCE ",\"lifetime\":1800") "}"
 
 /* The main way: the request goes out at once, is answered, observed, and told. */
 static void request_and_status(void **state)
@@ -914,7 +910,6 @@ static void peer_lines(void **state)
 	assert_true(lab_saw(l, "peer", "name", "cpe-0001"));
 }
 
-#define LAB_TEST(name, fn) { name, fn, lab_setup, lab_teardown, NULL }
 
 int main(void)
 {
