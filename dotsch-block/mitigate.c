@@ -216,20 +216,26 @@ void block_mitigate(struct block *b, struct envelope *e)
 void block_withdraw(struct block *b, struct envelope *e)
 {
 	struct entry *entry = NULL;
+	bool left = false;
 	if (e->has_mid) {
 		uint8_t key[16];
 		table_key(e->peer, e->cuid, true, e->mid, NULL, key);
 		entry = table_find(&b->table, e->peer, e->cuid, true, e->mid, NULL);
 		for (size_t i = 0; !entry && i < kernel_leftovers(b->kernel); i++)
 			if (!memcmp(kernel_leftover(b->kernel, i)->mark.key, key, 16))
-				kernel_close_leftover(b->kernel, kernel_leftover(b->kernel, i), NULL);
+				left = kernel_close_leftover(b->kernel, kernel_leftover(b->kernel, i), NULL) == 0;
 	} else if (e->ref) {
 		entry = table_find_ref(&b->table, e->ref);
 	} else {
 		struct reason why;
 		reason_set(&why, REASON_BAD_REQUEST, "mid", "dotsch-lines(5)", "is missing, and so is ref: which mitigation?");
 		refuse_line(b, e, &why);
+		return;
 	}
 	if (entry)
 		block_end(b, entry);
+	else if (!left && e->has_mid)
+		log_info("withdraw: there is no mitigation %u of %s", e->mid, e->peer);
+	else if (!left)
+		log_info("withdraw: there is no mitigation \"%s\"", e->ref);
 }

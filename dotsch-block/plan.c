@@ -166,6 +166,21 @@ static const struct prefix *touched(const struct prefix_list *list, const struct
 	return NULL;
 }
 
+/* All that it is about is this machine itself. */
+static bool only_own(const struct plan *p, const struct prefix_list *own)
+{
+	size_t n = 0;
+	for (int f = 0; own && f < 2; f++)
+		for (size_t i = 0; i < p->target[f].n; i++, n++) {
+			size_t k = 0;
+			while (k < own->n && !prefix_equal(&own->v[k], &p->target[f].v[i]))
+				k++;
+			if (k == own->n)
+				return false;
+		}
+	return n > 0;
+}
+
 /* What no rule may ever touch. True when something was found and told. */
 static bool protected(struct plan *p, const struct plan_policy *policy)
 {
@@ -195,6 +210,11 @@ static bool protected(struct plan *p, const struct plan_policy *policy)
 			not_enforced(p, PLAN_REFUSED, "never-block", "%s is an address of this machine", addr_format(hit, text));
 			return true;
 		}
+	}
+	if (only_own(p, policy->own)) {
+		const struct prefix *own = p->target[0].n ? &p->target[0].v[0] : &p->target[1].v[0];
+		not_enforced(p, PLAN_REFUSED, "never-block", "%s is an address of this machine, and what comes to it is not forwarded", addr_format(own, text));
+		return true;
 	}
 	return false;
 }

@@ -164,6 +164,18 @@ static void cell(const char *text, int width)
 	fputs("… ", stdout);
 }
 
+/* Nine columns whatever the lifetime: days when there are some. */
+static const char *time_left(int64_t ms, char out[WHEN_TEXT_MAX])
+{
+	int64_t hours = ms / 3600000;
+	if (ms <= 0)
+		return "ended";
+	if (hours < 100)
+		return duration_format(ms / 1000, out);
+	snprintf(out, WHEN_TEXT_MAX, "%" PRId64 "d%" PRId64 "h", hours / 24, hours % 24);
+	return out;
+}
+
 #define NUMBERS 37                       /* the columns behind the rule */
 
 static void print_row(const struct row *v, int names, int rules, bool watch)
@@ -171,7 +183,7 @@ static void print_row(const struct row *v, int names, int rules, bool watch)
 	char a[16], b[16], c[16], left[WHEN_TEXT_MAX];
 	cell(v->comment, names);
 	cell(v->rule, rules);
-	printf("%8s %8s %8s %9s", human(v->packets, a), human(v->bytes, b), human(v->rate, c), v->left_ms ? duration_format(v->left_ms / 1000, left) : "ended");
+	printf("%8s %8s %8s %9s", human(v->packets, a), human(v->bytes, b), human(v->rate, c), time_left(v->left_ms, left));
 	if (watch) {
 		fputs("  ", stdout);
 		plot(v);

@@ -51,6 +51,15 @@ ok $? 'an error is passed on'
 is "$(grep -c '"type":"error"' $LAB/out)" 12 'each bad line is answered'
 is "$(sed -n 's/.*"field":"\(hosts\|address\|mac\)".*/\1/p' $LAB/out | tr '\n' ' ')" 'hosts address mac ' 'with the field'
 expect drop "$it" 'nothing else has changed'
+like "$(cat $LAB/log)" 'withdraw: there is no mitigation 77 of isp' 'what is not there is withdrawn already, and the log says so'
+
+# The longest lifetime there is keeps its column.
+request 3 '"ietf-dots-call-home:source-prefix":["2001:db8:123:4567:89ab:cdef:123:4567/128"],"target-prefix":["2001:db8:c000:4567:89ab:cdef:123:4567/128"],"lifetime":2147483647'
+at router script -qec "stty cols 80 rows 24; NO_COLOR=1 $block show" /dev/null </dev/null >$LAB/show 2>&1
+like "$(cat $LAB/show)" ' 24855d3h' 'days, when a lifetime is long'
+[ "$(tr -d '\r' <$LAB/show | LC_ALL=C.UTF-8 wc -L)" -le 80 ]
+ok $? 'within 80 columns'
+withdraw 3
 
 # 100,000 sources in one line.
 {

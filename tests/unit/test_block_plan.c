@@ -157,6 +157,12 @@ static void never_block(void **state)
 	expect_with(&strict, SCOPE("\"203.0.113.9/32\"", "\"100.64.8.21/32\"", UDP), "192.168.1.2", NULL, "refused never-block: the policy never blocks 192.168.1.2/32\n");
 	expect_with(&strict, SCOPE("\"203.0.113.16/28\"", "\"198.51.100.7/32\"", UDP), NULL, NULL, "refused never-block: 203.0.113.20 is an address of this machine\n");
 	expect_with(&strict, SCOPE("\"203.0.113.9/32\"", "\"100.64.8.21/32\"", UDP), "203.0.113.20", NULL, "refused never-block: 203.0.113.20 is an address of this machine\n");
+	/* A rule where packets are forwarded would never see any: it must not look as if something were done. */
+	strict.hook = HOOK_FORWARD;
+	expect_with(&strict, SCOPE("\"203.0.113.20/32\"", "\"198.51.100.7/32\"", UDP), NULL, NULL,
+	    "refused never-block: 203.0.113.20 is an address of this machine, and what comes to it is not forwarded\n");
+	expect_with(&strict, SCOPE("\"203.0.113.20/31\"", "\"198.51.100.7/32\"", UDP), NULL, NULL, "forward ipv4 from 198.51.100.7/32 to 203.0.113.20/31 udp: drop\n");
+	strict.hook = HOOK_PREROUTING;
 	expect_with(&strict, SCOPE("\"127.0.0.1/32\"", "\"198.51.100.7/32\"", UDP), NULL, NULL, "refused invalid: 127.0.0.1/32 touches loopback addresses\n");
 }
 
