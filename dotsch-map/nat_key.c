@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "intern.h"
 
 static const struct { const char *name; enum nat_key key; } names[] = {
 	{ "data", KEY_PASS }, { "nat", KEY_PASS }, { "instances", KEY_PASS }, { "instance", KEY_INSTANCE }, { "id", KEY_ID }, { "name", KEY_NAME },
@@ -38,31 +37,38 @@ static bool known_module(const char *name, size_t len)
 	return false;
 }
 
-enum nat_key nat_key_of(const char *name, size_t len, const char **shown)
+/* Ten members of each of millions of entries come by here: a few letters tell the names apart well enough. */
+static uint32_t slot_of(const char *name, size_t len)
 {
-	*shown = "(another member)";
+	return len ? (uint32_t)(len * 37 + (uint8_t)name[0] * 5 + (uint8_t)name[len / 2] * 59 + (uint8_t)name[len - 1] * 11) % SLOTS : 0;
+}
+
+static bool find(const char *name, size_t len, size_t *found)
+{
 	static uint8_t slots[SLOTS], lengths[N_NAMES];
 	if (!lengths[0])
 		for (size_t i = 0; i < N_NAMES; i++) {
 			lengths[i] = (uint8_t)strlen(names[i].name);
-			uint32_t at = hash_bytes(names[i].name, lengths[i]) % SLOTS;
+			uint32_t at = slot_of(names[i].name, lengths[i]);
 			while (slots[at])
 				at = (at + 1) % SLOTS;
 			slots[at] = (uint8_t)(i + 1);
 		}
-	const char *colon = memchr(name, ':', len);
-	if (colon) {
-		if (!known_module(name, (size_t)(colon - name)))
-			return KEY_UNKNOWN;
-		len -= (size_t)(colon + 1 - name);
-		name = colon + 1;
+	for (uint32_t at = slot_of(name, len); slots[at]; at = (at + 1) % SLOTS) {
+		*found = slots[at] - 1u;
+		if (lengths[*found] == len && !memcmp(names[*found].name, name, len))
+			return true;
 	}
-	for (uint32_t at = hash_bytes(name, len) % SLOTS; slots[at]; at = (at + 1) % SLOTS) {
-		size_t i = slots[at] - 1u;
-		if (lengths[i] == len && !memcmp(names[i].name, name, len)) {
-			*shown = names[i].name;
-			return names[i].key;
-		}
-	}
-	return KEY_UNKNOWN;
+	return false;
+}
+
+enum nat_key nat_key_of(const char *name, size_t len, const char **shown)
+{
+	size_t i;
+	bool known = find(name, len, &i);
+	const char *colon = known ? NULL : memchr(name, ':', len);
+	if (colon)
+		known = known_module(name, (size_t)(colon - name)) && find(colon + 1, len - (size_t)(colon + 1 - name), &i);
+	*shown = known ? names[i].name : "(another member)";
+	return known ? names[i].key : KEY_UNKNOWN;
 }
