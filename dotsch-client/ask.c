@@ -6,7 +6,7 @@
 #include "hold.h"
 #include "merge.h"
 #include "mitigations.h"
-#include "peer_command.h"
+#include "request_command.h"
 #include "send.h"
 #include "times.h"
 

@@ -69,10 +69,12 @@ static void agent_said(void *arg, char *text, size_t len)
 	struct reason why;
 	json_t *line = json_line_parse(text, len, &why);
 	const char *type = json_string_value(json_object_get(line, "type"));
-	if (type && !strcmp(type, "done"))
+	if (type && !strcmp(type, "done")) {
 		a->status = (int)json_integer_value(json_object_get(line, "status"));
-	else if (line)
+		text_tell_unfinished(json_object_get(line, "unfinished"));
+	} else if (line) {
 		show(a, line, text, len);
+	}
 	json_decref(line);
 }
 

@@ -15,6 +15,7 @@
 #include "notice.h"
 #include "origin.h"
 #include "peer_command.h"
+#include "request_command.h"
 #include "send.h"
 #include "times.h"
 

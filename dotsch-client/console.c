@@ -6,7 +6,7 @@
 #include "agent.h"
 #include "base/cli.h"
 #include "base/log.h"
-#include "mitigations.h"
+#include "request_command.h"
 
 static void finish(struct console *c, int status)
 {
@@ -26,7 +26,9 @@ static void settle(void *arg)
 
 static void deadline(void *arg)
 {
-	finish(arg, EXIT_REFUSED);
+	struct console *c = arg;
+	c->unfinished = requests_unfinished(c->agent, c);
+	finish(c, EXIT_REFUSED);
 }
 
 void console_add(struct agent *a, struct console *c)
@@ -50,6 +52,8 @@ void console_remove(struct console *c)
 	loop_timer_stop(c->agent->loop, &c->deadline);
 	loop_timer_stop(c->agent->loop, &c->settle);
 	agent_forget_console(c->agent, c);
+	json_decref(c->unfinished);
+	c->unfinished = NULL;
 	c->agent = NULL;
 }
 

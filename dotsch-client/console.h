@@ -22,6 +22,7 @@ struct console {
 	struct loop_timer deadline, settle;
 	unsigned owed;                       /* requests without their final answer */
 	bool ended, failed, over;
+	json_t *unfinished;                  /* once its time has run out: what it waited for, as `request` lines (requests_unfinished); else NULL */
 };
 
 void console_add(struct agent *a, struct console *c);

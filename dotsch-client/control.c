@@ -98,6 +98,8 @@ static void user_finished(struct console *c, int status)
 	struct user *u = (struct user *)c;
 	json_t *done = envelope_new("done");
 	json_put_int(done, "status", status);
+	if (c->unfinished)
+		json_put(done, "unfinished", json_incref(c->unfinished));
 	if (!envelope_send(u->out, done) || !line_out_pending(u->out))
 		hang_up(u);
 }

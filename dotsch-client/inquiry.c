@@ -125,6 +125,19 @@ int inquiry_send(struct router *r, const struct inquiry_request *in, struct reas
 	return 0;
 }
 
+void inquiry_unfinished(const struct agent *a, const struct console *c, json_t *array)
+{
+	for (const struct inquiry *q = a->inquiries; q; q = q->next)
+		if (q->asked == c) {
+			json_t *o = json_object();
+			json_put_string(o, "peer", q->router->name);
+			json_put_string(o, "ref", *q->ref ? q->ref : NULL);
+			json_put_string(o, "method", q->method);
+			json_put_string(o, "resource", q->resource);
+			json_array_append_new(array, o);
+		}
+}
+
 void inquiry_forget(struct agent *a, struct console *c)
 {
 	for (struct inquiry *q = a->inquiries; q; q = q->next)

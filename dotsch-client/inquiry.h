@@ -22,6 +22,8 @@ struct inquiry_request {
 
 /* 0, or -1 with *why: not connected, too large, no memory. */
 int inquiry_send(struct router *r, const struct inquiry_request *request, struct reason *why);
+/* Appends what is not answered yet: peer, ref, method, resource. */
+void inquiry_unfinished(const struct agent *a, const struct console *c, json_t *array);
 /* The console is gone. */
 void inquiry_forget(struct agent *a, struct console *c);
 

@@ -30,6 +30,7 @@ noinst_LIBRARIES += %D%/libclient.a
 	%D%/peers.c %D%/peers.h \
 	%D%/plan.c \
 	%D%/repl.c %D%/repl.h \
+	%D%/request_command.c %D%/request_command.h \
 	%D%/send.c %D%/send.h \
 	%D%/slots.c %D%/slots.h \
 	%D%/state.c %D%/state.h \

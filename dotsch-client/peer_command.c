@@ -7,8 +7,6 @@
 #include "dialled.h"
 #include "dots/json.h"
 #include "mitigations.h"
-#include "tell.h"
-#include "times.h"
 
 static void put_prefixes(json_t *line, const char *name, const struct prefix_list *l)
 {
@@ -183,49 +181,5 @@ int peer_command(struct agent *a, struct console *c, const struct envelope *line
 	}
 	json_put_string(about, "ref", line->ref);
 	console_tell(c, about);
-	return 0;
-}
-
-static const char *const states[] = {
-	[ENTRY_WAITING] = "waiting", [ENTRY_ASKING] = "asking", [ENTRY_ACTIVE] = "active", [ENTRY_LEAVING] = "leaving", [ENTRY_LEFT] = "over",
-};
-
-json_t *request_line(const struct entry *e)
-{
-	struct mitigation m = e->asked;      /* borrowed */
-	json_t *line = envelope_new("request");
-	json_put_string(line, "ref", *e->ref ? e->ref : NULL);
-	json_put_string(line, "peer", e->router->name);
-	json_put_string(line, "cuid", e->router->cuid);
-	json_put_int(line, "mid", e->leader ? e->leader->mid : e->mid);
-	json_put_string(line, "state", states[e->state]);
-	json_put(line, "connected", json_boolean(e->router->session != NULL));
-	json_put(line, "keep", json_boolean(e->keep));
-	json_put_string(line, "status", dots_status_label(e->status));
-	m.lifetime = entry_seconds_left(e);
-	m.status = e->status;
-	m.has_counters = e->has_counters;
-	memcpy(m.counters, e->counters, sizeof m.counters);
-	json_put_int(line, "lifetime", m.lifetime);
-	dots_json_write_mitigation(&m, line);
-	return line;
-}
-
-int requests_command(struct agent *a, struct console *c, const struct envelope *line, struct reason *why)
-{
-	unsigned listed = 0;
-	(void)why;
-	for (const struct router *r = a->routers; r; r = r->next)
-		for (const struct entry *e = r->entries; e; e = e->next)
-			if (line->type == LINE_WATCH || e->state == ENTRY_WAITING || (e->state == ENTRY_LEAVING && !r->session)) {
-				console_tell(c, request_line(e));
-				listed++;
-			}
-	json_t *sum = envelope_new("requests");
-	json_put_string(sum, "ref", line->ref);
-	if (line->type == LINE_PENDING)
-		json_put_int(sum, "waiting", listed);
-	json_put_int(sum, "requests", (int64_t)requests_count(a->requests));
-	console_tell(c, sum);
 	return 0;
 }

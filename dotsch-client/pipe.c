@@ -60,6 +60,7 @@ static void drained(void *arg)
 
 static void finished(struct console *c, int status)
 {
+	text_tell_unfinished(c->unfinished);
 	loop_stop(((struct pipe_console *)c)->loop, status);
 }
 

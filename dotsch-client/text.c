@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cli.h"
+#include "base/log.h"
 #include "base/when.h"
 
 #define RED "31"
@@ -280,7 +281,7 @@ const char *text_standing(const json_t *request, const char **colour)
 		return json_is_true(json_object_get(request, "connected")) ? "waits" : "waits for the router";
 	if (!strcmp(state, "leaving"))
 		return "being withdrawn";
-	return *status ? status_words(status) : state;
+	return *status ? status_words(status) : !strcmp(state, "asking") ? "asked, no answer yet" : state;
 }
 
 static void request_row(const struct painter *p, const json_t *line)
@@ -320,4 +321,21 @@ void text_of_line(const json_t *line, bool colours, struct buf *out)
 		buf_printf(out, "%" PRIu64 " of %" PRIu64 " requests wait%s", waiting, all, waiting == 1 ? "s" : "");
 	else
 		buf_printf(out, "%" PRIu64 " request%s", all, all == 1 ? "" : "s");
+}
+
+static void tell_unfinished(const json_t *request)
+{
+	const char *colour, *ref = get(request, "ref"), *left = *ref ? " (" : "", *right = *ref ? ")" : "";
+	if (json_object_get(request, "more"))
+		log_error("--wait: and %" PRIu64 " more", number(json_object_get(request, "more")));
+	else if (json_object_get(request, "method"))
+		log_error("--wait: %s %s of %s%s%s%s: no answer yet", get(request, "method"), get(request, "resource"), get(request, "peer"), left, ref, right);
+	else
+		log_error("--wait: mid %" PRIu64 " of %s%s%s%s: %s", number(json_object_get(request, "mid")), get(request, "peer"), left, ref, right, text_standing(request, &colour));
+}
+
+void text_tell_unfinished(const json_t *requests)
+{
+	for (size_t i = 0; i < json_array_size(requests); i++)
+		tell_unfinished(json_array_get(requests, i));
 }

@@ -97,8 +97,9 @@ wait $waiting
 is $? 0 '--wait ends with 0 when the router has blocked it (CH-31)'
 like "$(tail -n 1 wait.out)" '"status":"attack-successfully-mitigated".*"pkts-dropped":"42"' 'the last line tells the counters'
 
-$client -s sock mitigate --source 100.64.8.21 --target 203.0.113.10 --wait 1s >one.out 2>&1
+$client -s sock mitigate --source 100.64.8.21 --target 203.0.113.10 --ref slow --wait 1s >one.out 2>one.err
 is $? 1 '--wait ends with 1 when nothing was blocked in time'
+like "$(cat one.err)" 'wait: mid [0-9]+ of cpe-0001 \(slow\): accepted, not blocked yet' 'and standard error says how it stands'
 $client -s sock query cpe-0001 >one.out
 is $? 0 'query'
 like "$(cat one.out)" '"code":"2[.]05".*203[.]0[.]113[.]9/32.*203[.]0[.]113[.]10/32' 'shows both requests'

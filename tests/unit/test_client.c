@@ -681,9 +681,48 @@ static void wait_in_vain(void **state)
 	console_end(&l->console);
 	lab_run(l, 59000);
 	assert_int_equal(l->finished, 0);
+	assert_null(l->console.unfinished);
 	lab_run(l, 2000);
 	assert_int_equal(l->finished, 1);
 	assert_int_equal(l->status, 1);
+	const json_t *open = json_array_get(l->console.unfinished, 0);
+	assert_string_equal(json_string_value(json_object_get(open, "ref")), "case-1");
+	assert_string_equal(json_string_value(json_object_get(open, "state")), "active");
+	assert_string_equal(json_string_value(json_object_get(open, "status")), "attack-mitigation-in-progress");
+	assert_int_equal(json_array_size(l->console.unfinished), 1);
+}
+
+/* Many, and a query that is not answered: the first twenty, and how many more. */
+static void wait_for_many_in_vain(void **state)
+{
+	struct lab *l = *state;
+	char text[400];
+	l->console.wait_s = 60;
+	for (unsigned i = 0; i < 25; i++) {
+		snprintf(text, sizeof text, "{\"type\":\"mitigate\"," SCOPE("\"target-prefix\":[\"203.0.113.%u/32\"]," SOURCE ",\"lifetime\":1800") "}", i);
+		lab_say(l, text);
+	}
+	console_end(&l->console);
+	lab_run(l, 61000);
+	assert_int_equal(l->status, 1);
+	assert_int_equal(json_array_size(l->console.unfinished), 21);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(l->console.unfinished, 0), "state")), "waiting");
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(l->console.unfinished, 20), "more")), 5);
+}
+
+static void query_in_vain(void **state)
+{
+	struct lab *l = *state;
+	lab_connect(l);
+	lab_run(l, 4000);
+	l->wire->fate = swallow;
+	l->console.wait_s = 1;
+	lab_say(l, "{\"type\":\"query\",\"to\":\"cpe-0001\",\"ref\":\"q\"}");
+	console_end(&l->console);
+	lab_run(l, 1100);
+	assert_int_equal(l->status, 1);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(l->console.unfinished, 0), "method")), "GET");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(l->console.unfinished, 0), "ref")), "q");
 }
 
 static void end_of_input(void **state)
@@ -926,7 +965,7 @@ int main(void)
 		LAB_TEST("denied again and again", denied_again_and_again), LAB_TEST("observed again", observed_again_after_reconnection), LAB_TEST("CH-09, CH-10 config and heartbeats", config_and_heartbeats),
 		LAB_TEST("CH-09 negotiation", negotiation), LAB_TEST("auto-withdraw", auto_withdraw), LAB_TEST("attack-stopped is told only", stopped_is_told_only), LAB_TEST("CH-22 warning without ports", warns_without_ports),
 		LAB_TEST("CH-38 shared addresses", shared_addresses),
-		LAB_TEST("crowd", crowd), LAB_TEST("oldest first", oldest_first), LAB_TEST("wait for the block", wait_for_the_block), LAB_TEST("wait for a quick block", wait_for_a_quick_block), LAB_TEST("wait in vain", wait_in_vain), LAB_TEST("end of input", end_of_input),
+		LAB_TEST("crowd", crowd), LAB_TEST("oldest first", oldest_first), LAB_TEST("wait for the block", wait_for_the_block), LAB_TEST("wait for a quick block", wait_for_a_quick_block), LAB_TEST("wait in vain", wait_in_vain), LAB_TEST("wait for many in vain", wait_for_many_in_vain), LAB_TEST("query in vain", query_in_vain), LAB_TEST("end of input", end_of_input),
 		LAB_TEST("several routers", several_routers), LAB_TEST("divided by size", divided_by_size), LAB_TEST("CH-38 subscriber", subscriber_picks_the_router),
 		LAB_TEST("query, observe an unknown mid", query_and_observe_unknown), LAB_TEST("mids rise over restarts", mids_rise_over_restarts),
 		LAB_TEST("restart goes on", restart_goes_on), LAB_TEST("mids begin at 0 again", mids_restart),
