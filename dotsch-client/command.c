@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ask.h"
+#include "base/host.h"
 #include "base/line.h"
 #include "callhome.h"
 #include "dots/envelope.h"
@@ -261,22 +262,10 @@ static int do_config(struct agent *a, struct console *c, const struct envelope *
 	return inquiry_send(r, &q, why);
 }
 
-/* Letters, digits, hyphens and dots: what else there is no name server knows, and the router would be lost until its back-off ends. */
-static bool is_host_name(const char *name)
-{
-	size_t len = strlen(name), label = 0;
-	for (const char *p = name; *p; p++) {
-		bool dot = *p == '.';
-		if ((dot && !label) || (!dot && !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) || label > 63)
-			return false;
-		label = dot ? 0 : label + 1;
-	}
-	return len > 0 && len <= 253 && label <= 63;
-}
-
 static int do_redirect(struct agent *a, struct console *c, const struct envelope *line, struct reason *why)
 {
 	struct router *r = named_router(a, line, why);
+	const char *fault;
 	uint32_t mid;
 	if (!r)
 		return -1;
@@ -284,8 +273,9 @@ static int do_redirect(struct agent *a, struct console *c, const struct envelope
 		return reason_set(why, REASON_BAD_REQUEST, "to", "RFC 9066, 5.2.2", "%s is a base server: it sends us elsewhere, not we it", r->name);
 	if (line->body.kind != BODY_REDIRECTED_SIGNAL || !line->body.redirect.alt_ch_client)
 		return reason_set(why, REASON_BAD_REQUEST, "alt-ch-client", "RFC 9066, 5.2.2", "a redirect needs alt-ch-client, the name of the other client");
-	if (!is_host_name(line->body.redirect.alt_ch_client))
-		return reason_set(why, REASON_BAD_REQUEST, "alt-ch-client", "RFC 9066, 5.2.2", "%s is not the name of a host", line->body.redirect.alt_ch_client);
+	/* No name server knows another one, and the router would be lost until its back-off ends. */
+	if ((fault = host_name_fault(line->body.redirect.alt_ch_client)))
+		return reason_set(why, REASON_BAD_REQUEST, "alt-ch-client", "RFC 9066, 5.2.2", "%s is not the name of a host: %s", line->body.redirect.alt_ch_client, fault);
 	if (state_next_mid(a->state, &mid, why) < 0)
 		return -1;
 	struct inquiry_request q = { .asked = c, .ref = line->ref, .method = "PUT", .resource = "redirect", .with_cuid = true, .with_mid = true, .number = mid,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/host.h"
 #include "base/limits.h"
 
 #define ADDRESSES_MAX 16     /* of one server */
@@ -34,8 +35,9 @@ static int read_addresses(const json_t *value, struct peer_server *s, struct rea
 		return no_memory(why);
 	for (; s->n_addresses < n; s->n_addresses++) {
 		const char *text = item(value, s->n_addresses);
-		if (!text || !*text || strlen(text) > NAME_MAX_BYTES)
-			return reason_set(why, REASON_BAD_REQUEST, "address", "RFC 9132, 4.3", "%s is neither an IP address nor a name", text ? text : "a member");
+		const char *fault = text ? host_fault(text) : "must be text";
+		if (fault)
+			return reason_set(why, REASON_BAD_REQUEST, "address", "RFC 9132, 4.3", "%.80s is neither an IP address nor a name: %s", text ? text : "a member", fault);
 		if (!(s->addresses[s->n_addresses] = strdup(text)))
 			return no_memory(why);
 	}
@@ -67,6 +69,9 @@ static int read_all(const json_t *object, struct peer_server *s, struct reason *
 	if (!port)
 		return reason_set(why, REASON_BAD_REQUEST, "port", "", "0 is no port");
 	s->port = (uint16_t)port;
+	const char *fault = name ? host_name_fault(name) : NULL;
+	if (fault)
+		return reason_set(why, REASON_BAD_REQUEST, "server-name", "RFC 9132, 7.1", "%.80s is no name that a certificate is checked for: %s", name, fault);
 	return name && !(s->server_name = strdup(name)) ? no_memory(why) : 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/host.h"
 #include "dots/cbor.h"
 
 void redirect_init(struct redirection *r)
@@ -23,6 +24,7 @@ void redirect_free(struct redirection *r)
 static int read_body(const struct message *m, struct body *body, struct reason *why)
 {
 	const struct redirect *r = &body->redirect;
+	const char *fault;
 
 	if (m->content_format != CONTENT_FORMAT_DOTS_CBOR)
 		return reason_set(why, CODE_UNSUPPORTED_FORMAT, "Content-Format", "RFC 9132, 4.1", "%d: must be 271, application/dots+cbor", m->content_format);
@@ -32,6 +34,9 @@ static int read_body(const struct message *m, struct body *body, struct reason *
 		return reason_set(why, REASON_BAD_REQUEST, "redirected-signal", "RFC 9066, 5.2.2", "missing");
 	if (r->alt_ch_client == NULL)
 		return reason_set(why, REASON_BAD_REQUEST, "alt-ch-client", "RFC 9066, 5.2.2", "missing");
+	fault = host_fault(r->alt_ch_client);
+	if (fault != NULL)
+		return reason_set(why, REASON_BAD_REQUEST, "alt-ch-client", "RFC 9066, 5.2.2", "\"%.80s\" cannot be dialled: %s", r->alt_ch_client, fault);
 	if (r->alt_server != NULL || r->alt_server_record.n > 0)
 		return reason_set(why, REASON_BAD_REQUEST, "alt-server", "RFC 9066, 5.2.2", "does not belong into a Call Home redirection");
 	for (size_t i = 0; i < r->alt_ch_client_record.n; i++)

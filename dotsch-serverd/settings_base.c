@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "base/buf.h"
+#include "base/host.h"
 #include "dots/validate.h"
 
 const struct conf_key settings_listen_keys[] = {
@@ -47,7 +48,7 @@ const struct conf_key settings_client_keys[] = {
 static int redirection(const struct conf_section *s, struct listen_settings *l, struct reason *why)
 {
 	static const char *const words[] = { [REDIRECT_NEVER] = "never", [REDIRECT_FULL] = "full", [REDIRECT_ALWAYS] = "always" };
-	const char *text = conf_string(s, "redirect");
+	const char *text = conf_string(s, "redirect"), *fault;
 	size_t i = 0;
 
 	while (i < 3 && strcmp(words[i], text) != 0)
@@ -62,6 +63,9 @@ static int redirection(const struct conf_section *s, struct listen_settings *l, 
 	for (i = 0; i < l->alt_records.n; i++)
 		if (l->alt_records.v[i].len != (l->alt_records.v[i].family == 4 ? 32 : 128))
 			return reason_set(why, 0, "alt-server-record", "RFC 9132, 4.6", "\"%s\": must be an address", conf_item(s, "alt-server-record", i));
+	fault = l->alt_server != NULL ? host_name_fault(l->alt_server) : NULL;
+	if (fault != NULL)
+		return reason_set(why, 0, "alt-server", "RFC 9132, 4.6", "\"%.80s\": must be a name: %s", l->alt_server, fault);
 	if (l->alt_server == NULL && (l->alt_records.n > 0 || l->redirect == REDIRECT_ALWAYS))
 		return reason_set(why, 0, "alt-server", "RFC 9132, 4.6", "missing: the name of the server that clients are sent to");
 	return 0;

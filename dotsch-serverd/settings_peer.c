@@ -6,8 +6,11 @@
 
 #include "base/addr.h"
 #include "base/buf.h"
+#include "base/host.h"
 #include "base/limits.h"
 #include "link/psk.h"
+
+#define DOMAIN_MAX (NAME_MAX_BYTES - sizeof(DOTS_CALL_HOME_SERVICE "._udp."))
 
 const struct conf_key settings_provider_keys[] = {
 	{ .name = "address", .type = CONF_LIST },
@@ -61,6 +64,19 @@ int settings_texts(const struct conf_section *s, const char *name, struct text_l
 			return reason_set(why, 0, name, "", "an empty entry");
 		if (text_list_add(out, text, strlen(text)) != 0)
 			return reason_set(why, 0, name, "", "out of memory");
+	}
+	return 0;
+}
+
+int settings_hosts(const struct conf_section *s, const char *name, bool addresses, struct text_list *out, struct reason *why)
+{
+	if (settings_texts(s, name, out, why) != 0)
+		return -1;
+	for (size_t i = 0; i < out->n; i++) {
+		const char *fault = addresses ? host_fault(out->v[i]) : host_name_fault(out->v[i]);
+
+		if (fault != NULL)
+			return reason_set(why, 0, name, "RFC 1123, 2.1", "\"%.80s\": must be %s: %s", out->v[i], addresses ? "an address or a name" : "a name", fault);
 	}
 	return 0;
 }
@@ -128,7 +144,7 @@ static int credentials(const struct conf_section *s, struct peer_config *p, stru
 	p->key_file = conf_string(s, "key-file");
 	p->ca_file = conf_string(s, "ca-file");
 	p->crl_file = conf_string(s, "crl-file");
-	if (settings_texts(s, "server-name", &p->server_names, why) != 0 || settings_spkis(s, "server-spki", p, why) != 0)
+	if (settings_hosts(s, "server-name", false, &p->server_names, why) != 0 || settings_spkis(s, "server-spki", p, why) != 0)
 		return -1;
 	if (p->certificate_file != NULL && p->key_file == NULL)
 		return reason_set(why, 0, "key-file", "", "missing: a certificate and its key go together");
@@ -166,17 +182,20 @@ static int scope(const struct conf_section *s, struct peer_config *p, struct rea
 
 int settings_read_provider(const struct conf_section *s, const struct policy *general, struct peer_config *p, struct reason *why)
 {
+	const char *fault;
+
 	p->name = conf_title(s);
 	p->policy = *general;
 	if (*p->name == '\0')
 		return reason_set(why, 0, "provider", "", "a provider needs a name");
-	if (settings_texts(s, "address", &p->addresses, why) != 0 || settings_transports(s, &p->udp, &p->tcp, why) != 0)
+	if (settings_hosts(s, "address", true, &p->addresses, why) != 0 || settings_transports(s, &p->udp, &p->tcp, why) != 0)
 		return -1;
 	p->domain = conf_string(s, "domain");
 	if (p->addresses.n == 0 && p->domain == NULL)
 		return reason_set(why, 0, "address", "", "missing: where the provider listens; or give its domain, whose services tell");
-	if (p->domain != NULL && (*p->domain == '\0' || strlen(p->domain) > NAME_MAX_BYTES - sizeof(DOTS_CALL_HOME_SERVICE "._udp.")))
-		return reason_set(why, 0, "domain", "RFC 8973", "\"%.80s\": must be a domain name", p->domain);
+	fault = p->domain == NULL ? NULL : strlen(p->domain) > DOMAIN_MAX ? "too long for the name of its service" : host_name_fault(p->domain);
+	if (fault != NULL)
+		return reason_set(why, 0, "domain", "RFC 8973", "\"%.80s\": must be a domain name: %s", p->domain, fault);
 	p->port = (uint16_t)conf_int(s, "port");
 	return settings_read_policy(s, &p->policy, why) != 0 || settings_read_policies(s, p, why) != 0 || credentials(s, p, why) != 0 || settings_limits(s, p, why) != 0 ||
 	    scope(s, p, why) != 0 ? -1 : 0;

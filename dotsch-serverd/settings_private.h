@@ -12,6 +12,8 @@ int settings_word(const struct conf_section *s, const char *name, const char *ze
 /* Prefixes and texts of a list. 0, or -1 with *why. */
 int settings_prefixes(const struct conf_section *s, const char *name, struct prefix_list *out, struct reason *why);
 int settings_texts(const struct conf_section *s, const char *name, struct text_list *out, struct reason *why);
+/* Names of hosts; or, with addresses, those as well. */
+int settings_hosts(const struct conf_section *s, const char *name, bool addresses, struct text_list *out, struct reason *why);
 
 int settings_transports(const struct conf_section *s, bool *udp, bool *tcp, struct reason *why);
 int settings_spkis(const struct conf_section *s, const char *name, struct peer_config *p, struct reason *why);

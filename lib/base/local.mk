@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/buf.c %D%/buf.h \
 	%D%/cli.c %D%/cli.h \
 	%D%/conf.c %D%/conf.h \
+	%D%/host.c %D%/host.h \
 	%D%/json.c %D%/json.h \
 	%D%/limits.h \
 	%D%/line.c %D%/line.h \

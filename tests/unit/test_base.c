@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/cli.h"
 #include "base/conf.h"
+#include "base/host.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/line.h"
@@ -494,6 +495,39 @@ static void test_utf8(void **state)
 	}
 }
 
+static void test_host(void **state)
+{
+	(void)state;
+	static const char *const good[] = { "isp.example", "isp.example.", "a", "CH-1.isp.example", "4.isp.example", "xn--bcher-kva.example", "_dots.isp.example" };
+	static const struct { const char *name, *says; } bad[] = {
+		{ "", "label is empty" }, { ".", "label is empty" }, { ".isp.example", "label is empty" }, { "isp..example", "label is empty" }, { "isp.example..", "label is empty" },
+		{ "-bad..name", "hyphen" }, { "bad-.name", "hyphen" }, { "isp example", "only letters" }, { "*.isp.example", "only letters" }, { "isp.example:4647", "only letters" },
+		{ "b\303\274cher.example", "only letters" }, { "isp.example\n", "only letters" }, { "192.0.2.300", "neither an address" }, { "192.0.2.1", "neither an address" },
+	};
+	char name[300];
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		assert_null(host_name_fault(good[i]));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_non_null(strstr(host_name_fault(bad[i].name), bad[i].says));
+	memset(name, 'a', sizeof name);
+	name[63] = '\0';
+	assert_null(host_name_fault(name));
+	name[63] = 'a';
+	name[64] = '\0';
+	assert_non_null(strstr(host_name_fault(name), "63"));
+	for (size_t i = 1; i < sizeof name; i += 2)
+		memcpy(name + i - 1, "a.", 2);
+	name[253] = '\0';
+	assert_null(host_name_fault(name));
+	name[253] = '.';
+	name[254] = '\0';
+	assert_non_null(strstr(host_name_fault(name), "253"));
+	assert_null(host_fault("192.0.2.1"));
+	assert_null(host_fault("2001:db8::1"));
+	assert_null(host_fault("isp.example"));
+	assert_non_null(host_fault("2001:db8::1%wan"));
+}
+
 static void blank_lines(void **state)
 {
 	(void)state;
@@ -505,7 +539,7 @@ int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(blank_lines),
+		cmocka_unit_test(blank_lines), cmocka_unit_test(test_host),
 		cmocka_unit_test(test_prefix), cmocka_unit_test(test_forbidden), cmocka_unit_test(test_buf), cmocka_unit_test(test_when), cmocka_unit_test(test_json), cmocka_unit_test(test_json_bad_text),
 		cmocka_unit_test(test_cli), cmocka_unit_test(test_timers), cmocka_unit_test(test_slow_ones), cmocka_unit_test(test_lines), cmocka_unit_test(test_lull), cmocka_unit_test(test_line_out), cmocka_unit_test(test_conf),
 		cmocka_unit_test(test_secret), cmocka_unit_test(test_utf8),

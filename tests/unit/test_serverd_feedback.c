@@ -419,8 +419,8 @@ static void redirection_is_read(void **state)
 
 static void redirection_that_cannot_be_followed_is_4_00(void **state)
 {
-	/* nothing in it; no name; a loopback record; alt-server of the base protocol; a heartbeat */
-	static const char *const bad[] = { "a1182ea0", "a1182ea1198007190258", "a1182ea21980056f6368322e6973702e6578616d706c6519800681693132372e302e302e31",
+	/* nothing in it; no name; the name "a b"; a loopback record; alt-server of the base protocol; a heartbeat */
+	static const char *const bad[] = { "a1182ea0", "a1182ea1198007190258", "a1182ea119800563612062", "a1182ea21980056f6368322e6973702e6578616d706c6519800681693132372e302e302e31",
 		"a1182ea2182f61611980056f6368322e6973702e6578616d706c65", "a11831a11833f5" };
 	struct fixture *f = *state;
 

@@ -104,6 +104,32 @@ static void longest_prefix_wins_CH_30(void **state)
 	settings_free(s);
 }
 
+/* A name that nobody can have is told by -n, and not by failed calls. */
+static void bad_names_are_refused(void **state)
+{
+#define CALLS(keys) "provider \"isp\" {\n" keys "\npsk-identity = \"a\"\npsk-key = \"00112233445566778899aabbccddeeff\"\nscope = {\"10.20.0.0/16\"}\n}\n"
+#define SERVES(keys) "listen {\n" keys "\n}\nclient \"c\" {\npsk-identity = {\"a\"}\npsk-key = {\"00112233445566778899aabbccddeeff\"}\ntarget-scope = {\"10.20.0.0/16\"}\n}\n"
+	static const struct { const char *text, *field, *says; } bad[] = {
+		{ CALLS("address = {\"isp.example\", \"-bad..name\"}"), "address", "\"-bad..name\": must be an address or a name: a label begins or ends with a hyphen" },
+		{ CALLS("address = {\"192.0.2.300\"}"), "address", "neither an address nor a name" }, { CALLS("domain = \"isp..example\""), "domain", "a label is empty" },
+		{ CALLS("domain = \"\""), "domain", "a label is empty" },
+		{ CALLS("address = {\"192.0.2.1\"}\nserver-name = {\"ch isp.example\"}"), "server-name", "\"ch isp.example\": must be a name: only letters" },
+		{ CALLS("address = {\"192.0.2.1\"}\nserver-name = {\"192.0.2.1\"}"), "server-name", "must be a name" },
+		{ SERVES("alt-server = \"dots 2.example\""), "alt-server", "\"dots 2.example\": must be a name: only letters" },
+	};
+	struct reason why;
+
+	(void)state;
+	settings_free(settings_of(CALLS("address = {\"isp.example.\", \"2001:db8::1\"}\nserver-name = {\"ch.isp.example\"}")));
+	settings_free(settings_of(SERVES("alt-server = \"dots2.example\"")));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		assert_null(read_text(bad[i].text, &why));
+		assert_string_equal(why.field, bad[i].field);
+		if (strstr(why.text, bad[i].says) == NULL)
+			fail_msg("\"%s\" is not in \"%s\"", bad[i].says, why.text);
+	}
+}
+
 static void bad_policies_are_refused(void **state)
 {
 	static const struct { const char *text, *says; } bad[] = {
@@ -154,7 +180,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_said_is_ask), TEST(said_for_all_and_for_one_CH_30), TEST(wide_sources_are_asked_about_CH_46), TEST(longest_prefix_wins_CH_30),
-		TEST(bad_policies_are_refused), TEST(requests_meet_their_policy_CH_29),
+		TEST(bad_policies_are_refused), TEST(bad_names_are_refused), TEST(requests_meet_their_policy_CH_29),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
