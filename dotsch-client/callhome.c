@@ -69,19 +69,26 @@ static bool wish_set(struct sigconf_set *out, const struct sigconf_set *wanted, 
 	return any;
 }
 
+static bool is_reliable(const struct router *r)
+{
+	return session_channel(r->session)->transport == TRANSPORT_TCP;
+}
+
 /* After each call home (CH-09). Once a session: what was negotiated is what the next GET shows. */
 static void negotiate(struct router *r, const struct sigconf *offered)
 {
-	const struct sigconf *wanted = &r->agent->config.wanted;
+	struct sigconf wanted = r->agent->config.wanted;
 	struct body body;
 	struct reason why;
 	if (r->negotiated)
 		return;
 	r->negotiated = true;
+	if (is_reliable(r))
+		sigconf_reliable(&wanted);
 	body_init(&body);
 	body.kind = BODY_SIGNAL_CONFIG;
-	body.config.has_mitigating = wanted->has_mitigating && wish_set(&body.config.mitigating, &wanted->mitigating, &offered->mitigating);
-	body.config.has_idle = wanted->has_idle && wish_set(&body.config.idle, &wanted->idle, &offered->idle);
+	body.config.has_mitigating = wanted.has_mitigating && wish_set(&body.config.mitigating, &wanted.mitigating, &offered->mitigating);
+	body.config.has_idle = wanted.has_idle && wish_set(&body.config.idle, &wanted.idle, &offered->idle);
 	if ((body.config.has_mitigating || body.config.has_idle) && callhome_set_config(r, NULL, NULL, false, 0, &body, &why) < 0)
 		log_warning("%s: its configuration could not be negotiated: %s", r->name, why.text);
 }
@@ -90,12 +97,15 @@ static void config_came(struct router *r, const struct response *response, const
 {
 	int64_t age = response->max_age >= 0 ? response->max_age : CONFIG_AGE_S;
 	if (response->code >> 5 == 2 && body->kind == BODY_SIGNAL_CONFIG) {
-		if (body->config.has_mitigating)
-			take_set(&r->config.mitigating, &body->config.mitigating);
-		if (body->config.has_idle)
-			take_set(&r->config.idle, &body->config.idle);
+		struct sigconf told = body->config;
+		if (is_reliable(r))
+			sigconf_reliable(&told);
+		if (told.has_mitigating)
+			take_set(&r->config.mitigating, &told.mitigating);
+		if (told.has_idle)
+			take_set(&r->config.idle, &told.idle);
 		callhome_heartbeat(r);
-		negotiate(r, &body->config);
+		negotiate(r, &told);
 	}
 	if (response->code == CODE(4, 4))
 		r->has_sid = false;
@@ -136,6 +146,9 @@ static void config_set(struct router *r, const struct response *response, const 
 
 int callhome_set_config(struct router *r, struct console *asked, const char *ref, bool has_sid, uint32_t sid, const struct body *values, struct reason *why)
 {
+	const char *field = r->session && is_reliable(r) ? sigconf_unreliable(&values->config) : NULL;
+	if (field)
+		return reason_set(why, REASON_BAD_REQUEST, field, "RFC 9132, 4.5", "is not negotiated over TCP, by which %s is connected", r->name);
 	/* One rising sequence serves both: a sid must rise over restarts, as a mid must. */
 	if (!has_sid && state_next_mid(r->agent->state, &sid, why) < 0)
 		return -1;

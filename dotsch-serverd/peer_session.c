@@ -137,7 +137,7 @@ struct peer_session *peer_session_new(struct peer *p, struct channel *c)
 	ps->next = p->sessions;
 	p->sessions = ps;
 	/* Not negotiated again: the defaults (RFC 9132, 4.5). */
-	sigconfig_init(&ps->sigconfig, p->config->nat_timeout);
+	sigconfig_init(&ps->sigconfig, c->transport, p->config->nat_timeout);
 	peer_session_follow(ps);
 	peer_repeat(p);
 	server_say(p->server, line);

@@ -20,9 +20,10 @@ static void bound_heartbeat(struct sigconf_set *set, unsigned nat_timeout)
 		v->current = v->max;
 }
 
-void sigconfig_init(struct sigconfig *c, unsigned nat_timeout)
+void sigconfig_init(struct sigconfig *c, enum transport transport, unsigned nat_timeout)
 {
 	memset(c, 0, sizeof(*c));
+	c->transport = transport;
 	sigconf_defaults(&c->offer);
 	if (nat_timeout > NAT_MARGIN_S) {
 		bound_heartbeat(&c->offer.mitigating, nat_timeout);
@@ -43,8 +44,24 @@ static void get(const struct sigconfig *c, const struct target *what, struct rep
 	body_init(&body);
 	body.kind = BODY_SIGNAL_CONFIG;
 	body.config = c->active;
+	if (c->transport == TRANSPORT_TCP)
+		sigconf_reliable(&body.config);
 	reply_body(out, CODE_CONTENT, &body);
 	out->max_age = CONFIG_MAX_AGE_S;
+}
+
+/* What has no meaning over TCP is passed over, and the next GET does not show it; nothing else in it is refused. */
+static int applicable(const struct sigconfig *c, struct sigconf *asked, struct reason *why)
+{
+	const char *first = c->transport == TRANSPORT_TCP ? sigconf_unreliable(asked) : NULL;
+
+	if (first == NULL)
+		return 0;
+	sigconf_reliable(asked);
+	for (unsigned p = 0; p < SIGCONF_PARAMS; p++)
+		if ((asked->has_mitigating && asked->mitigating.p[p].has_current) || (asked->has_idle && asked->idle.p[p].has_current))
+			return 0;
+	return reason_set(why, REASON_BAD_REQUEST, first, "RFC 9132, 4.5", "is not negotiated over TCP, and nothing else is asked for");
 }
 
 static int read_put(const struct sigconfig *c, const struct target *what, const struct message *m, struct body *body, struct reason *why)
@@ -71,7 +88,7 @@ static void put(struct sigconfig *c, const struct target *what, const struct mes
 	struct body body;
 
 	body_init(&body);
-	if (read_put(c, what, m, &body, &why) != 0 || sigconf_apply(&c->offer, &body.config, &next, &why) != 0) {
+	if (read_put(c, what, m, &body, &why) != 0 || applicable(c, &body.config, &why) != 0 || sigconf_apply(&c->offer, &body.config, &next, &why) != 0) {
 		reply_refuse(out, &why);
 	} else {
 		c->active = next;

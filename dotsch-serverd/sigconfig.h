@@ -14,12 +14,13 @@
 struct sigconfig {
 	struct sigconf offer;        /* bounds and defaults */
 	struct sigconf active;
+	enum transport transport;    /* over TCP only part of it is negotiated */
 	bool has_sid;
 	uint32_t sid;
 };
 
 /* nat_timeout: the binding time of the NAT on the path in seconds; heartbeats have to come sooner (CH-09). */
-void sigconfig_init(struct sigconfig *c, unsigned nat_timeout);
+void sigconfig_init(struct sigconfig *c, enum transport transport, unsigned nat_timeout);
 void sigconfig_request(struct sigconfig *c, const struct target *what, const struct message *m, struct reply *out);
 /* The heartbeats of the mitigating or the idle set, by the rules of a Call Home server (CH-11b, CH-12). */
 void sigconfig_heartbeat(const struct sigconfig *c, bool mitigating, struct heartbeat_config *out);

@@ -88,6 +88,26 @@ int sigconf_apply(const struct sigconf *offer, const struct sigconf *put, struct
 	return 0;
 }
 
+static bool of_datagrams_only(enum sigconf_param p)
+{
+	return p != SIGCONF_HEARTBEAT_INTERVAL && p != SIGCONF_PROBING_RATE;
+}
+
+void sigconf_reliable(struct sigconf *c)
+{
+	for (unsigned p = 0; p < SIGCONF_PARAMS; p++)
+		if (of_datagrams_only(p))
+			c->mitigating.p[p] = c->idle.p[p] = (struct sigconf_value){ 0 };
+}
+
+const char *sigconf_unreliable(const struct sigconf *c)
+{
+	for (unsigned p = 0; p < SIGCONF_PARAMS; p++)
+		if (of_datagrams_only(p) && ((c->has_mitigating && c->mitigating.p[p].has_current) || (c->has_idle && c->idle.p[p].has_current)))
+			return sigconf_param_name(p);
+	return NULL;
+}
+
 bool sigconf_heartbeat_fits(const struct sigconf_set *set, unsigned size)
 {
 	uint64_t interval = set->p[SIGCONF_HEARTBEAT_INTERVAL].current, rate = set->p[SIGCONF_PROBING_RATE].current;

@@ -31,6 +31,10 @@ void sigconf_defaults(struct sigconf *c);
 /* A PUT: only current values, at least one; 4.00 for anything else, 4.22 for a value outside the bounds of `offer` (RFC 9132, 4.5.3). On success
    the values are merged into *active. 0, or -1 with *why (its code tells which); *active is then unchanged. */
 int sigconf_apply(const struct sigconf *offer, const struct sigconf *put, struct sigconf *active, struct reason *why);
+/* Leaves what is negotiated over a reliable transport too, heartbeat-interval and probing-rate; the others have their defaults there (RFC 9132, 4.5). */
+void sigconf_reliable(struct sigconf *c);
+/* The first current value that sigconf_reliable would take away; NULL: none. */
+const char *sigconf_unreliable(const struct sigconf *c);
 /* A heartbeat fits the probing rate when size <= interval * rate (RFC 9132, 4.7). */
 bool sigconf_heartbeat_fits(const struct sigconf_set *set, unsigned size);
 

@@ -41,7 +41,7 @@ static void begin(struct world *w)
 	w->settings = (struct settings){ .terminating_s = 120, .rejected_s = 3600, .peers = w->peers, .n_peers = 2 };
 	w->core.settings = &w->settings;
 	ledger_init(&w->core.ledger);
-	sigconfig_init(&w->config, 60);
+	sigconfig_init(&w->config, TRANSPORT_UDP, 60);
 	w->at = (struct moment){ .now = 1000, .wall = 1766448000000 };
 }
 

@@ -200,6 +200,8 @@ static void config_answer(struct scripted *r, struct incoming *in)
 		body.config.idle.p[SIGCONF_HEARTBEAT_INTERVAL].current = r->heartbeat_interval;
 		body.config.mitigating.p[SIGCONF_HEARTBEAT_INTERVAL].current = r->mitigating_interval ? r->mitigating_interval : r->heartbeat_interval;
 	}
+	if (r->missing_hb_allowed)
+		body.config.idle.p[SIGCONF_MISSING_HB_ALLOWED].current = r->missing_hb_allowed;
 	respond_body(in, CODE(2, 5), &body, r->config_max_age ? r->config_max_age : 3600 * 24, false);
 	body_free(&body);
 }

@@ -24,6 +24,7 @@ struct scripted {
 	unsigned heartbeat_interval, mitigating_interval;
 	int64_t config_max_age;              /* 0 = a day, -1 = it says none */
 	bool knows_no_sid;
+	uint32_t missing_hb_allowed;         /* 0 = 15 */
 	uint8_t config_code;                 /* to a PUT of the configuration; 0 = 2.01 */
 	int64_t granted;                     /* of the lifetime; 0 = what was asked for */
 	const char *raw;                     /* notifies these bytes (hex) */

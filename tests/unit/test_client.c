@@ -533,6 +533,27 @@ static void negotiation(void **state)
 	assert_in_range(wire_count(l->wire, LEFT, METHOD_PUT), 9, 12);
 }
 
+/* RFC 9132, 4.5: what TCP does by itself is not negotiated over it, neither by configuration nor by command, and is not taken from the router. */
+static void negotiation_over_tcp(void **state)
+{
+	struct lab *l = *state;
+	struct sigconf *wanted = &l->agent.config.wanted;
+	l->wire->transport = l->wire->end[LEFT]->transport = l->wire->end[RIGHT]->transport = TRANSPORT_TCP;
+	wanted->mitigating.p[SIGCONF_MISSING_HB_ALLOWED].current = 7;
+	wanted->idle.p[SIGCONF_MAX_RETRANSMIT] = (struct sigconf_value){ .has_current = true, .current = 5 };
+	l->router.missing_hb_allowed = 4;
+	lab_connect(l);
+	lab_run(l, 20000);
+	assert_int_equal(l->router.config_puts, 1);
+	assert_true(l->router.wished.mitigating.p[SIGCONF_HEARTBEAT_INTERVAL].has_current);
+	assert_null(sigconf_unreliable(&l->router.wished));
+	assert_int_equal(router_by_name(&l->agent, "cpe-0001")->config.idle.p[SIGCONF_MISSING_HB_ALLOWED].current, 15);
+	lab_say(l, "{\"type\":\"config\",\"to\":\"cpe-0001\",\"action\":\"set\",\"ietf-dots-signal-channel:signal-config\":{\"idle-config\":{\"max-retransmit\":{\"current-value\":5}}}}");
+	assert_true(lab_saw(l, "error", "field", "max-retransmit"));
+	lab_run(l, 20000);
+	assert_int_equal(l->router.config_puts, 1);
+}
+
 static void auto_withdraw(void **state)
 {
 	struct lab *l = *state;
@@ -963,7 +984,7 @@ int main(void)
 		LAB_TEST("5.03 redirect dropped silently", redirect_is_dropped_silently), LAB_TEST("CH-11a silent router", silent_router_keeps_being_asked),
 		LAB_TEST("asked again after a lost link", asked_again_after_the_link_was_lost), LAB_TEST("router that forgot", router_that_forgot),
 		LAB_TEST("denied again and again", denied_again_and_again), LAB_TEST("observed again", observed_again_after_reconnection), LAB_TEST("CH-09, CH-10 config and heartbeats", config_and_heartbeats),
-		LAB_TEST("CH-09 negotiation", negotiation), LAB_TEST("auto-withdraw", auto_withdraw), LAB_TEST("attack-stopped is told only", stopped_is_told_only), LAB_TEST("CH-22 warning without ports", warns_without_ports),
+		LAB_TEST("CH-09 negotiation", negotiation), LAB_TEST("S-13 negotiation over TCP", negotiation_over_tcp), LAB_TEST("auto-withdraw", auto_withdraw), LAB_TEST("attack-stopped is told only", stopped_is_told_only), LAB_TEST("CH-22 warning without ports", warns_without_ports),
 		LAB_TEST("CH-38 shared addresses", shared_addresses),
 		LAB_TEST("crowd", crowd), LAB_TEST("oldest first", oldest_first), LAB_TEST("wait for the block", wait_for_the_block), LAB_TEST("wait for a quick block", wait_for_a_quick_block), LAB_TEST("wait in vain", wait_in_vain), LAB_TEST("wait for many in vain", wait_for_many_in_vain), LAB_TEST("query in vain", query_in_vain), LAB_TEST("end of input", end_of_input),
 		LAB_TEST("several routers", several_routers), LAB_TEST("divided by size", divided_by_size), LAB_TEST("CH-38 subscriber", subscriber_picks_the_router),

@@ -307,7 +307,7 @@ static void ch_09_both_sets_are_bounded_by_the_nat(void **state)
 	struct fixture *f = *state;
 	struct body b;
 
-	sigconfig_init(&f->config, 60);
+	sigconfig_init(&f->config, TRANSPORT_UDP, 60);
 	b = got(f, "config");
 	assert_int_equal(b.config.mitigating.p[SIGCONF_HEARTBEAT_INTERVAL].max, 55);
 	assert_int_equal(b.config.idle.p[SIGCONF_HEARTBEAT_INTERVAL].max, 55);
@@ -317,7 +317,7 @@ static void ch_09_both_sets_are_bounded_by_the_nat(void **state)
 	assert_diagnostic(f, "15..55");
 	assert_int_equal(put_hex(f, "config/sid=1", IDLE_HB("1837"), CONTENT_FORMAT_DOTS_CBOR), CODE_CREATED);
 	/* A NAT that forgets within the shortest interval there is: the shortest one is all that is on offer. */
-	sigconfig_init(&f->config, 10);
+	sigconfig_init(&f->config, TRANSPORT_UDP, 10);
 	b = got(f, "config");
 	assert_int_equal(b.config.idle.p[SIGCONF_HEARTBEAT_INTERVAL].max, 15);
 	assert_int_equal(b.config.idle.p[SIGCONF_HEARTBEAT_INTERVAL].current, 15);

@@ -60,7 +60,7 @@ static inline int setup(void **state)
 	}
 	f->core.settings = &f->settings;
 	ledger_init(&f->core.ledger);
-	sigconfig_init(&f->config, 240);
+	sigconfig_init(&f->config, TRANSPORT_UDP, 240);
 	f->redirected_s = -1;
 	f->credential = "psk:cpe-0001";
 	outcome_init(&f->last);

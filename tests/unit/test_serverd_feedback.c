@@ -347,7 +347,7 @@ static void config_get_tells_values_and_bounds_CH_09(void **state)
 	struct fixture *f = *state;
 	struct body b;
 
-	sigconfig_init(&f->config, 60);
+	sigconfig_init(&f->config, TRANSPORT_UDP, 60);
 	assert_int_equal(simple(f, METHOD_GET, "config"), CODE_CONTENT);
 	assert_int_equal(f->last.reply.max_age, CONFIG_MAX_AGE_S);
 	b = answer(f);
@@ -387,6 +387,38 @@ static void config_put_and_delete(void **state)
 	sigconfig_heartbeat(&f->config, true, &hb);
 	assert_int_equal(hb.interval_s, 30);
 	assert_int_equal(simple(f, METHOD_GET, "config/sid=5"), CODE_NOT_FOUND);
+}
+
+/* RFC 9132, 4.5: TCP repeats by itself, and what else it makes pointless is not negotiated. */
+static void config_over_tcp(void **state)
+{
+	struct fixture *f = *state;
+	struct heartbeat_config hb;
+	struct transmission_config repeat;
+	struct body b;
+
+	sigconfig_init(&f->config, TRANSPORT_TCP, 60);
+	/* sid 1: heartbeat-interval 45, missing-hb-allowed 40 (out of bounds anyhow), max-retransmit 5 */
+	assert_int_equal(config_put(f, 1, "a1181ea11820a31821a11824182d1825a1182418281826a1182405"), CODE_CREATED);
+	sigconfig_heartbeat(&f->config, true, &hb);
+	assert_int_equal(hb.interval_s, 45);
+	assert_int_equal(hb.missing_allowed, 15);
+	sigconfig_transmission(&f->config, true, &repeat);
+	assert_int_equal(repeat.max_retransmit, 3);
+	assert_int_equal(simple(f, METHOD_GET, "config"), CODE_CONTENT);
+	b = answer(f);
+	assert_int_equal(b.config.mitigating.p[SIGCONF_HEARTBEAT_INTERVAL].current, 45);
+	for (unsigned p = 0; p < SIGCONF_PARAMS; p++) {
+		bool told = p == SIGCONF_HEARTBEAT_INTERVAL || p == SIGCONF_PROBING_RATE;
+
+		assert_int_equal(b.config.mitigating.p[p].has_current, told);
+		assert_int_equal(b.config.idle.p[p].has_max, told);
+	}
+	body_free(&b);
+	assert_int_equal(config_put(f, 2, "a1181ea11820a11825a1182405"), REASON_BAD_REQUEST);
+	assert_non_null(strstr((const char *)f->last.reply.payload.data, "missing-hb-allowed"));
+	sigconfig_heartbeat(&f->config, true, &hb);
+	assert_int_equal(hb.interval_s, 45);
 }
 
 static uint8_t redirect(struct fixture *f, const char *hex)
@@ -443,7 +475,7 @@ int main(void)
 		TEST(status_and_counters), TEST(rates_are_averages_of_five_minutes), TEST(counters_wrap_and_begin_anew), TEST(hosts_stay_here_CH_47), TEST(refused_becomes_cause_4), TEST(status_lines_that_do_not_fit), TEST(own_types_are_dropped),
 		TEST(sync_names_every_live_mitigation), TEST(consent_ask_CH_29_CH_30), TEST(held_until_the_owner_names_the_device), TEST(decision_reject_CH_32), TEST(decision_errors),
 		TEST(unanswered_question_times_out_by_policy), TEST(never_auto), TEST(config_get_tells_values_and_bounds_CH_09), TEST(config_put_and_delete),
-		TEST(redirection_is_read), TEST(redirection_that_cannot_be_followed_is_4_00),
+		TEST(config_over_tcp), TEST(redirection_is_read), TEST(redirection_that_cannot_be_followed_is_4_00),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
