@@ -249,9 +249,11 @@ void life_begin(struct life *l, int64_t now, int64_t wall)
 
 int64_t life_left(const struct life *l, int64_t now)
 {
-	if (l->expires == LEDGER_NEVER)
+	int64_t end = l->phase == PHASE_TERMINATING ? l->due : l->phase == PHASE_ENDED ? now : l->expires;
+
+	if (end == LEDGER_NEVER)
 		return LIFETIME_INDEFINITE;
-	return l->expires <= now ? 0 : (l->expires - now + 999) / 1000;
+	return end <= now ? 0 : (end - now + 999) / 1000;
 }
 
 enum dots_status life_status(const struct life *l)

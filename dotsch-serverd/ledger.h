@@ -105,7 +105,7 @@ void ledger_run(struct ledger *t, int64_t now, void (*fn)(void *arg, struct reco
 void life_grant(struct life *l, int64_t lifetime, int64_t now);
 /* The mitigation begins: wall is in ms since 1970. */
 void life_begin(struct life *l, int64_t now, int64_t wall);
-/* Seconds left, rounded up; LIFETIME_INDEFINITE; 0 when over. */
+/* Seconds left, rounded up, of the lifetime, or of the period that a withdrawn one is still enforced; LIFETIME_INDEFINITE; 0 when over. */
 int64_t life_left(const struct life *l, int64_t now);
 /* The status a client reads (RFC 9132, Table 3). */
 enum dots_status life_status(const struct life *l);

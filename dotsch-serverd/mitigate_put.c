@@ -37,12 +37,14 @@ static void answer_conflict(struct put *p, enum conflict_cause cause, const stru
 	scope.has_conflict = true;
 	scope.conflict.cause = cause;
 	if (cause == CONFLICT_OVERLAPPING_TARGETS) {
+		int64_t left = life_left(&by->life, p->at.now);
+
 		scope.conflict.status = CONFLICT_INACTIVE_OTHER_ACTIVE;
 		scope.conflict.has_mid = true;
 		scope.conflict.mid = by->m.mid;
 		/* One that is in force for ever leaves nothing to wait for. */
-		scope.conflict.has_retry_timer = by->life.expires != LEDGER_NEVER;
-		scope.conflict.retry_timer = scope.conflict.has_retry_timer ? (uint32_t)life_left(&by->life, p->at.now) : 0;
+		scope.conflict.has_retry_timer = left != LIFETIME_INDEFINITE;
+		scope.conflict.retry_timer = scope.conflict.has_retry_timer ? (uint32_t)left : 0;
 	}
 	reply_body(&p->o->reply, CODE_CONFLICT, &body);
 }
@@ -227,10 +229,11 @@ static void tell_contenders(struct put *p, const struct record *r)
 static void keep_inactive(struct put *p, struct client *c, const struct record *winner)
 {
 	struct record *r = client_find(c, p->what->mid), *known = r;
+	int64_t left = life_left(&winner->life, p->at.now);
 	struct life before;
 
 	answer_conflict(p, CONFLICT_OVERLAPPING_TARGETS, winner);
-	if (winner->life.expires == LEDGER_NEVER || outcome_reserve(p->o, 1) != 0)
+	if (left == LIFETIME_INDEFINITE || outcome_reserve(p->o, 1) != 0)
 		return;
 	if (known == NULL) {
 		if (ledger_count(&p->core->ledger, p->who->peer->name) >= p->who->peer->max_mitigations || (r = record_new(p->asked, p->what->mid)) == NULL)
@@ -241,7 +244,7 @@ static void keep_inactive(struct put *p, struct client *c, const struct record *
 	r->life.phase = PHASE_INACTIVE;
 	r->life.ended = STATUS_WITHDRAWN;
 	r->life.cause = CONFLICT_OVERLAPPING_TARGETS;
-	life_grant(&r->life, life_left(&winner->life, p->at.now) + DEACTIVATED_KEPT_S, p->at.now);
+	life_grant(&r->life, left + DEACTIVATED_KEPT_S, p->at.now);
 	if (known != NULL) {
 		ledger_changed(&p->core->ledger, r);
 		outcome_changed(p->o, r, &before);

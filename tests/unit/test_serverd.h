@@ -239,6 +239,20 @@ static inline void advance(struct fixture *f, int64_t seconds)
 }
 
 /* The status in a GET of this mid; 0 when it answers 4.04. */
+static inline int64_t lifetime_of(struct fixture *f, unsigned mid)
+{
+	char path[100];
+	struct body b;
+	int64_t s;
+
+	snprintf(path, sizeof(path), "mitigate/cuid=" CUID "/mid=%u", mid);
+	assert_int_equal(simple(f, METHOD_GET, path), CODE_CONTENT);
+	b = answer(f);
+	s = b.scope[0].lifetime;
+	body_free(&b);
+	return s;
+}
+
 static inline enum dots_status status_of(struct fixture *f, unsigned mid)
 {
 	char path[100];

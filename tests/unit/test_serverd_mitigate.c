@@ -444,7 +444,10 @@ static void delete_terminates_after_the_period(void **state)
 	assert_int_equal(f->last.reply.payload.len, 0);
 	assert_int_equal(n_lines(f), 0);
 	assert_int_equal(status_of(f, 7), STATUS_CLIENT_WITHDRAWN);
+	/* What is left is of the period, not of the request (4.4.2). */
+	assert_int_equal(lifetime_of(f, 7), 120);
 	advance(f, 119);
+	assert_int_equal(lifetime_of(f, 7), 1);
 	assert_int_equal(n_lines(f), 0);
 	advance(f, 1);
 	assert_line(f, 0, "{\"type\":\"withdraw\"," WHO "7,\"cause\":\"client\"}");
