@@ -1,5 +1,5 @@
 # Tests of map.
-MAP_TESTS = tests/unit/test_map tests/unit/test_map_oracle tests/unit/test_map_rules
+MAP_TESTS = tests/unit/test_map tests/unit/test_map_oracle tests/unit/test_map_rules tests/unit/test_map_shared_oracle
 MAP_SYSTEM_TESTS = tests/system/map-errors.sh tests/system/map-events.sh tests/system/map-filter.sh tests/system/map-man.sh tests/system/map-nat.sh
 MAP_FUZZ = tests/fuzz/fuzz_nat tests/fuzz/fuzz_snapshot
 check_PROGRAMS += $(MAP_TESTS) $(MAP_FUZZ)
@@ -14,6 +14,10 @@ tests_unit_test_map_oracle_SOURCES = tests/unit/test_map_oracle.c tests/unit/map
 tests_unit_test_map_oracle_CPPFLAGS = $(MAP_CPPFLAGS)
 tests_unit_test_map_oracle_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_map_oracle_LDADD = $(MAP_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_map_shared_oracle_SOURCES = tests/unit/test_map_shared_oracle.c tests/unit/map_case.c tests/unit/map_case.h
+tests_unit_test_map_shared_oracle_CPPFLAGS = $(MAP_CPPFLAGS)
+tests_unit_test_map_shared_oracle_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_map_shared_oracle_LDADD = $(MAP_LIBS) $(CMOCKA_LIBS)
 tests_fuzz_fuzz_nat_SOURCES = tests/fuzz/fuzz_nat.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_nat_CPPFLAGS = $(MAP_CPPFLAGS)
 tests_fuzz_fuzz_nat_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
