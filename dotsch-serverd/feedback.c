@@ -9,24 +9,10 @@
 #include "dots/json.h"
 #include "emit.h"
 #include "preset.h"
+#include "relay.h"
 
 #define NOTE_MAX 199
 #define LABEL_MAX 64
-
-/* What another agent was passed, it tells about under a name of its own; the origin is ours. */
-static bool passed_on(const struct envelope *e)
-{
-	return json_is_object(json_object_get(e->json, "origin"));
-}
-
-static struct record *origin(struct core *core, const struct envelope *e)
-{
-	const json_t *o = json_object_get(e->json, "origin"), *mid = json_object_get(o, "mid");
-	const char *peer = json_string_value(json_object_get(o, "peer")), *cuid = json_string_value(json_object_get(o, "cuid"));
-	json_int_t m = json_integer_value(mid);
-
-	return peer != NULL && cuid != NULL && json_is_integer(mid) && m >= 0 && m <= UINT32_MAX ? ledger_find(&core->ledger, peer, cuid, (uint32_t)m) : NULL;
-}
 
 /* The mitigation a line is about: peer, cuid and mid have to be there. NULL with *why when they are not; NULL with why->text empty when it is not (or no longer) known. */
 static struct record *subject(struct core *core, const struct envelope *e, struct reason *why)
@@ -34,8 +20,8 @@ static struct record *subject(struct core *core, const struct envelope *e, struc
 	const char *missing = e->peer == NULL ? "peer" : e->cuid == NULL ? "cuid" : !e->has_mid ? "mid" : NULL;
 
 	why->text[0] = '\0';
-	if (passed_on(e))
-		return origin(core, e);
+	if (relay_is(e))
+		return relay_subject(core, e);
 	if (missing != NULL) {
 		reason_set(why, REASON_BAD_REQUEST, missing, "", "missing: a %s line names peer, cuid and mid", e->type_name);
 		return NULL;
@@ -130,6 +116,8 @@ static int status(struct core *core, const struct envelope *e, struct moment at,
 	take_held(r, e);
 	take_hosts(r, e, o);
 	take_counters(r, e, at.now);
+	if (relay_is(e) && relay_refused(core, r, e, at, o))
+		return 0;
 	if (label != NULL && strcmp(label, "refused") == 0) {
 		/* Policy of the enforcing side, say a never-block list: for the provider that is traffic it may not have blocked. */
 		consent_reject(core, r, reason != NULL ? reason : "refused by the enforcing side", NULL, at, o);
@@ -141,9 +129,18 @@ static int status(struct core *core, const struct envelope *e, struct moment at,
 		/* That the owner is asked is known here, and why. */
 		take_report(r, s, not_enforced(e, "pending") ? NULL : reason, o);
 		preset_stopped(core, r, at, o);
-	} else if (label != NULL && s == STATUS_NONE && !passed_on(e))   /* an agent in between has words of its own: waiting, expired */
+	} else if (label != NULL && s == STATUS_NONE && !relay_is(e))   /* an agent in between has words of its own: waiting, expired */
 		return reason_set(why, REASON_BAD_REQUEST, "status", "RFC 9132, 4.4.2", "\"%s\" is no status", label);
 	return 0;
+}
+
+/* Of an agent that a request was passed on to; other responses are for others. */
+static void response(struct core *core, const struct envelope *e, struct moment at, struct outcome *o)
+{
+	struct record *r = relay_is(e) ? relay_subject(core, e) : NULL;
+
+	if (r != NULL)
+		relay_refused(core, r, e, at, o);
 }
 
 static int decision(struct core *core, const struct envelope *e, struct moment at, struct outcome *o, struct reason *why)
@@ -208,6 +205,9 @@ json_t *feedback_line(struct core *core, const char *text, size_t len, struct mo
 		switch (e.type) {
 		case LINE_STATUS:
 			rc = status(core, &e, at, o, &why);
+			break;
+		case LINE_RESPONSE:
+			response(core, &e, at, o);
 			break;
 		case LINE_DECISION:
 			rc = decision(core, &e, at, o, &why);

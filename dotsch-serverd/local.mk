@@ -26,6 +26,7 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/preset.c %D%/preset.h \
 	%D%/rate.c %D%/rate.h \
 	%D%/redirect.c %D%/redirect.h \
+	%D%/relay.c %D%/relay.h \
 	%D%/reload.c %D%/server_private.h \
 	%D%/repl.c %D%/repl.h \
 	%D%/reply.c %D%/reply.h \

@@ -24,8 +24,7 @@ void mitigate_get(struct core *core, const struct requester *who, const struct t
 		view_get(own_client(core, who, what), what, notification, at.now, out);
 }
 
-/* Over; observers read `status` until the epilogue has passed. */
-static void finish(struct core *core, struct record *r, enum dots_status status, const char *cause, struct moment at, struct outcome *o)
+void mitigate_finish(struct core *core, struct record *r, enum dots_status status, const char *cause, struct moment at, struct outcome *o)
 {
 	struct life before = r->life;
 
@@ -68,7 +67,7 @@ void mitigate_delete(struct core *core, const struct requester *who, const struc
 	if (r == NULL || (r->life.phase != PHASE_ACTIVE && r->life.phase != PHASE_ARMED))
 		return;
 	if (r->life.pending || r->life.terminating_s == 0 || r->life.phase == PHASE_ARMED)
-		finish(core, r, STATUS_TERMINATED, "client", at, o);
+		mitigate_finish(core, r, STATUS_TERMINATED, "client", at, o);
 	else
 		terminate(core, r, at, o);
 }
@@ -92,7 +91,7 @@ void mitigate_due(struct core *core, struct record *r, struct moment at, struct 
 	case PHASE_ACTIVE:
 	case PHASE_ARMED:
 		if (expired)
-			finish(core, r, STATUS_TERMINATED, "expired", at, o);
+			mitigate_finish(core, r, STATUS_TERMINATED, "expired", at, o);
 		else if (r->life.repeats > 0)
 			preset_due(core, r, at, o);
 		else if (r->life.pending && accepts_in_silence(core, r))
@@ -103,7 +102,7 @@ void mitigate_due(struct core *core, struct record *r, struct moment at, struct 
 			r->life.due = r->life.expires;
 		break;
 	case PHASE_TERMINATING:
-		finish(core, r, STATUS_TERMINATED, "client", at, o);
+		mitigate_finish(core, r, STATUS_TERMINATED, "client", at, o);
 		break;
 	case PHASE_REJECTED:
 	case PHASE_ENDED:

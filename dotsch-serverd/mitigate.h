@@ -11,6 +11,8 @@ void mitigate_put(struct core *core, const struct requester *who, const struct t
 void mitigate_get(struct core *core, const struct requester *who, const struct target *what, bool notification, struct moment at, struct reply *out);
 void mitigate_delete(struct core *core, const struct requester *who, const struct target *what, struct moment at, struct outcome *o);
 
+/* r is over: the ring hears of the cause, observers read `status` until the epilogue has passed. */
+void mitigate_finish(struct core *core, struct record *r, enum dots_status status, const char *cause, struct moment at, struct outcome *o);
 /* r is due: its lifetime, its active-but-terminating period, its question to the owner, its rejection, or its epilogue has run out. */
 void mitigate_due(struct core *core, struct record *r, struct moment at, struct outcome *o);
 

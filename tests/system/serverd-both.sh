@@ -38,6 +38,7 @@ coap() {
 
 nsenter --net=/run/netns/provider -- dotsch-serverd -c $LAB/base.conf </dev/null >>$LAB/base.out 2>>$LAB/base.err &
 base_pid=$!
+sed -i 's|consent = "auto"|& legitimate-target = {"203.0.113.77/32"}|' $LAB/serverd.conf
 chain_client && lab_line 10 $LAB/client.out '"event":"listening"' && chain_serverd && chain_up 10
 ok $? 'the router calls home, to port 4647 of the provider' || bail_out 'no session'
 
@@ -88,6 +89,16 @@ lab_line 10 $LAB/client.out '"origin":\{"peer":"victim","cuid":"'$CUID'","mid":4
 ok $? 'a withdrawal is passed on by its origin'
 lab_line 10 $LAB/router.map '"withdraw"'
 ok $? 'to the end'
+# target 203.0.113.77/32, which the router's owner knows as legitimate, source port 6001
+body denied 'a101a10281a406816f3230332e302e3131332e37372f33320e190384198000816e3130302e36342e382e32312f333219800181a108191771'
+coap victim victim 203.0.113.1:4646 mitigate/cuid=$CUID/mid=41 -m put -t 271 -f $LAB/denied >/dev/null
+lab_line 10 $LAB/client.out '"origin":\{"peer":"victim","cuid":"'$CUID'","mid":41\}.*"code":"4[.]09"'
+ok $? 'another request is refused below'
+denied() { coap victim victim 203.0.113.1:4646 mitigate/cuid=$CUID/mid=41 -m get | grep '"status":"attack-mitigation-withdrawn"' | grep -q '"conflict-cause":"request-rejected-legitimate-traffic"'; }
+lab_wait 20 denied
+ok $? 'which the victim reads as status 7 with cause 4'
+coap victim victim 203.0.113.1:4646 mitigate/cuid=$CUID/mid=41 -m put -t 271 -f $LAB/denied >/dev/null
+like "$(cat $LAB/coap.log)" '4[.]09' 'and, asking again, as 4.09'
 is "$(grep -hE 'Sanitizer|runtime error|Assertion' $LAB/base.err $LAB/client.err $LAB/serverd.err)" '' 'nothing crashed or leaked'
 [ "$tap_failed" -eq 0 ] || { chain_complain; tail -n 10 $LAB/base.err $LAB/base.out $LAB/coap.log >&2; }
 done_testing

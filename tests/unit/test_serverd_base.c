@@ -3,6 +3,7 @@
 #include "test_serverd.h"
 
 #include "dotsch-serverd/preset.h"
+#include "dotsch-serverd/view.h"
 
 #define WHO "\"peer\":\"isp\",\"cuid\":\"" CUID "\",\"mid\":"
 #define SCOPE(target, lifetime) "\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{\"target-prefix\":[\"" target "\"],\"lifetime\":" lifetime "}]}"
@@ -285,6 +286,59 @@ static void a_status_is_known_by_its_origin(void **state)
 	assert_int_equal(status_of(f, 7), STATUS_MITIGATED);
 }
 
+#define ANSWERED(code, more) "{\"type\":\"response\",\"origin\":{" WHO "7},\"peer\":\"cpe-0001\",\"cuid\":\"x\",\"mid\":40,\"method\":\"PUT\",\"resource\":\"mitigate\",\"code\":\"" code "\"" more "}"
+#define BECAUSE(cause) ",\"ietf-dots-signal-channel:mitigation-scope\":{\"scope\":[{\"mid\":40,\"conflict-information\":{\"conflict-cause\":\"" cause "\"}}]}"
+#define TOLD(status, more) "{\"type\":\"status\",\"origin\":{" WHO "7},\"peer\":\"cpe-0001\",\"cuid\":\"x\",\"mid\":40,\"status\":\"" status "\"" more "}"
+
+/* Who was asked says no: its cause goes on where it is one of ours to tell, and the client never waits for what does not come. */
+static void a_refusal_comes_back_up(void **state)
+{
+	static const struct { const char *line; enum dots_status status; enum conflict_cause cause; } cases[] = {
+		{ ANSWERED("4.09", BECAUSE("request-rejected-legitimate-traffic")), STATUS_WITHDRAWN, CONFLICT_LEGITIMATE_TRAFFIC },
+		{ TOLD("attack-mitigation-withdrawn", BECAUSE("request-rejected-legitimate-traffic")), STATUS_WITHDRAWN, CONFLICT_LEGITIMATE_TRAFFIC },
+		{ ANSWERED("4.09", BECAUSE("overlapping-targets")), STATUS_WITHDRAWN, CONFLICT_CAUSE_NONE },
+		{ ANSWERED("4.00", ",\"diagnostic\":\"source-prefix: not in scope\""), STATUS_WITHDRAWN, CONFLICT_CAUSE_NONE },
+		{ TOLD("refused", ",\"reason\":\"it could not be sent\""), STATUS_WITHDRAWN, CONFLICT_CAUSE_NONE },
+		{ TOLD("attack-mitigation-terminated", ",\"reason\":\"the peer has ended it\""), STATUS_WITHDRAWN, CONFLICT_CAUSE_NONE },
+		/* The agent asks again by itself, or others of the parts stand; and what is no answer to our request. */
+		{ ANSWERED("5.03", ",\"max-age\":60"), STATUS_IN_PROGRESS, CONFLICT_CAUSE_NONE },
+		{ ANSWERED("4.09", BECAUSE("cuid-collision")), STATUS_IN_PROGRESS, CONFLICT_CAUSE_NONE },
+		{ ANSWERED("4.00", ",\"part\":[1,2]"), STATUS_IN_PROGRESS, CONFLICT_CAUSE_NONE },
+		{ ANSWERED("2.01", ""), STATUS_IN_PROGRESS, CONFLICT_CAUSE_NONE },
+		{ "{\"type\":\"response\",\"peer\":\"base\",\"cuid\":\"" CUID "\",\"mid\":7,\"method\":\"PUT\",\"resource\":\"mitigate\",\"code\":\"4.00\"}", STATUS_IN_PROGRESS, CONFLICT_CAUSE_NONE },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct record *r;
+		struct mitigation seen;
+
+		f->last.reply.code = 0;
+		assert_int_equal(put(f, 7, asking("203.0.113.9/32", NULL, 1800)), CODE_CREATED);
+		assert_string_equal(feed(f, cases[i].line), "");
+		r = ledger_find(&f->core.ledger, f->peers[0].name, CUID, 7);
+		assert_non_null(r);
+		seen = view_record(r, CONTENT_ALL, f->at.now);
+		if (seen.status != cases[i].status || (seen.has_conflict ? seen.conflict.cause : CONFLICT_CAUSE_NONE) != cases[i].cause)
+			fail_msg("%s: status %d, cause %d", cases[i].line, seen.status, seen.has_conflict ? (int)seen.conflict.cause : 0);
+		assert_int_equal(n_lines(f), cases[i].status == STATUS_WITHDRAWN ? 1 : 0);
+		if (cases[i].status == STATUS_WITHDRAWN)
+			assert_line(f, 0, "{\"type\":\"withdraw\"," WHO "7,\"cause\":\"rejected\"}");
+		record_free(ledger_take(&f->core.ledger, r));
+	}
+}
+
+/* It was taken back, and they end it: that is no refusal. */
+static void an_end_that_was_asked_for_is_none(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 7, asking("203.0.113.9/32", NULL, 1800));
+	simple(f, METHOD_DELETE, "mitigate/cuid=" CUID "/mid=7");
+	feed(f, TOLD("attack-mitigation-terminated", ""));
+	assert_int_equal(status_of(f, 7), STATUS_CLIENT_WITHDRAWN);
+}
+
 static void deleting_an_armed_one_disarms_it(void **state)
 {
 	struct fixture *f = *state;
@@ -417,7 +471,7 @@ int main(void)
 		TEST(ch_28_sources_are_optional_hints), TEST(a_request_needs_one_target_of_any_kind), TEST(targets_lie_in_the_clients_own_domain),
 		TEST(overlap_is_one_of_targets), TEST(targets_of_a_client_are_not_guarded), TEST(a_full_server_names_the_next),
 		TEST(a_server_that_is_given_up_sends_everybody_on), TEST(a_client_does_not_redirect_us), TEST(a_prepared_request_is_armed),
-		TEST(ch_24_call_home_takes_no_prepared_request), TEST(the_loss_of_the_channel_fires_it), TEST(deleting_an_armed_one_disarms_it), TEST(a_status_is_known_by_its_origin),
+		TEST(ch_24_call_home_takes_no_prepared_request), TEST(the_loss_of_the_channel_fires_it), TEST(deleting_an_armed_one_disarms_it), TEST(a_status_is_known_by_its_origin), TEST(a_refusal_comes_back_up), TEST(an_end_that_was_asked_for_is_none),
 		TEST(an_immediate_request_takes_the_place_of_a_fired_one), TEST(an_active_request_stands_beside_an_armed_one),
 		TEST(a_fired_one_whose_attack_has_stopped_is_armed_again), TEST(the_owner_is_asked_before_the_loss),
 	};
