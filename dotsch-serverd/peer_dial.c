@@ -12,7 +12,9 @@
 #define RETRY_MIN_S 60
 #define SILENT_HEARTBEATS 3          /* unanswered in a row before a second way is tried beside the first */
 #define PARALLEL_MIN_MS 60000        /* RFC 9132, 4.7: not more often than this */
-#define AFTER_CLOSE_MS 10000         /* a provider that restarts is not called by all its routers in the same moment */
+/* A provider that restarts is not called by all its routers in the same moment, and not before it can be back: what fails is tried again in minutes only. */
+#define AFTER_END_MIN_MS 2000
+#define AFTER_END_MS 10000
 #define FIRST_RETRY_S 1              /* before there has been a session: whoever of the two starts first waits for the other */
 
 /* The provider's key, raw or of its certificate. */
@@ -149,8 +151,8 @@ static void on_again(void *arg)
 		dial_again(p->dial);
 }
 
-/* A session that is replaced is closed by us and ends without this. */
-void peer_dialled_down(struct peer_session *ps, bool orderly)
+/* A session that is replaced is closed by us and ends without this. lost: by silence, so a way that answers is looked for at once. */
+void peer_dialled_down(struct peer_session *ps, bool lost)
 {
 	struct peer *p = ps->peer;
 
@@ -159,8 +161,8 @@ void peer_dialled_down(struct peer_session *ps, bool orderly)
 		return;
 	if (p->elsewhere.name != NULL && p->elsewhere.ttl == 0)
 		peer_move_home(p);     /* for that session only */
-	else if (orderly)
-		loop_timer_set(server_loop(p->server), &p->again, random_ms(AFTER_CLOSE_MS));
+	else if (!lost)
+		loop_timer_set(server_loop(p->server), &p->again, AFTER_END_MIN_MS + random_ms(AFTER_END_MS - AFTER_END_MIN_MS));
 	else if (p->dial != NULL)
 		dial_again(p->dial);
 }

@@ -64,7 +64,7 @@ int peer_dial(struct peer *p, struct reason *why);
 void peer_dial_stop(struct peer *p);
 /* During an attack less time is lost with an address where nobody answers (RFC 9132, 4.3). */
 void peer_dial_hurry(struct peer *p);
-void peer_dialled_down(struct peer_session *ps, bool orderly);
+void peer_dialled_down(struct peer_session *ps, bool lost);
 void peer_dialled_silent(struct peer_session *ps, unsigned unanswered);
 void peer_called_down(struct peer_session *ps, bool orderly, bool lost);
 

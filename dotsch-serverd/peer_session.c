@@ -96,7 +96,7 @@ static void on_down(void *arg, struct session *s, const char *why, bool orderly,
 	if (p->config->channel == CHANNEL_BASE)
 		peer_called_down(ps, orderly, lost);
 	else
-		peer_dialled_down(ps, orderly);
+		peer_dialled_down(ps, lost);
 }
 
 static void on_silent(void *arg, struct session *s, unsigned unanswered)
