@@ -48,31 +48,40 @@ lab_pids() {
 	return 0
 }
 router_net=$(at router readlink /proc/self/ns/net)
-one_less() { [ "$(grep -c '"event":"up"' $LAB/client.out)" -ge "$1" ]; }
-refs() { grep -E "\"code\":\"($1)\"" $LAB/client.out | chain_field ref | sort -u; }
+# What the client has written since this round began: two hundred rounds are a hundred megabytes.
+since=1
+of_round() { tail -c "+$since" $LAB/client.out; }
+up_again() { of_round | grep '"event":"up"' | grep -q .; }
+# refs CODES BEFORE: the refs that were answered so, and those of the rounds before
+refs() { of_round | grep -E "\"code\":\"($1)\"" | chain_field ref | sort -u - "$2"; }
 # All that was asked has been answered.
 answered() {
-	refs '2[.]01|2[.]04' >$LAB/created
-	refs '2[.]02' >$LAB/deleted
+	refs '2[.]01|2[.]04' $LAB/created.before >$LAB/created
+	refs '2[.]02' $LAB/deleted.before >$LAB/deleted
 	sort $LAB/asked | comm -23 - $LAB/created | grep -q . && return 1
 	sort $LAB/gone | comm -23 - $LAB/deleted | grep -q . && return 1
 	return 0
 }
 # The mids that the answers promise.
 promised() {
-	grep -E '"code":"2[.]0[14]"' $LAB/client.out | sed -n 's/.*"ref":"\([^"]*\)".*"cuid":"[^"]*","mid":\([0-9]*\),"method":"PUT".*/\1 \2/p' | sort -u |
-		awk -v file=$LAB/deleted 'BEGIN { while ((getline ref <file) > 0) gone[ref] } !($1 in gone) { print $2 }' | sort -u
+	of_round | grep -E '"code":"2[.]0[14]"' | sed -n 's/.*"ref":"\([^"]*\)".*"cuid":"[^"]*","mid":\([0-9]*\),"method":"PUT".*/\1 \2/p' | sort -u - $LAB/mids.before >$LAB/mids
+	awk -v file=$LAB/deleted 'BEGIN { while ((getline ref <file) > 0) gone[ref] } !($1 in gone) { print $2 }' $LAB/mids | sort -u
 }
-in_provider() { grep "\"ref\":\"$1\"" $LAB/client.out | grep -o '"mid":[0-9]*' | cut -d: -f2 | sort -u; }
-asked_all() { grep -q "\"ref\":\"$1\".*\"code\":\"2[.]05\"" $LAB/client.out; }
+in_provider() { of_round | grep "\"ref\":\"$1\"" | grep -o '"mid":[0-9]*' | cut -d: -f2 | sort -u; }
+asked_all() { of_round | grep "\"ref\":\"$1\".*\"code\":\"2[.]05\"" | grep -q .; }
 in_router() { at router dotsch-serverd -s $LAB/router.sock --json show | grep '"state":"active"' | chain_field mid | sort -u; }
 in_kernel() { at router nft list table inet dotsch 2>/dev/null | sed -n 's/.*comment "isp \([0-9]*\)".*/\1/p' | sort -u; }
 same_router() { in_router >$LAB/router && cmp -s $LAB/promised $LAB/router; }
 same_kernel() { in_kernel >$LAB/kernel && cmp -s $LAB/promised $LAB/kernel; }
 
-round=0 ups=1 bad=0 victims=''
+round=0 bad=0 victims=''
+: >$LAB/created
+: >$LAB/deleted
+: >$LAB/mids
 while read -r wait n victim; do
 	round=$((round + 1))
+	since=$(($(wc -c <$LAB/client.out) + 1))
+	for file in created deleted mids; do cp $LAB/$file $LAB/$file.before; done
 	victims="$victims $victim"
 	load $round $n &
 	loader=$!
@@ -83,8 +92,7 @@ while read -r wait n victim; do
 		kill -KILL $chain_serverd_pid
 		wait $chain_serverd_pid 2>/dev/null
 		chain_serverd -q -s $LAB/router.sock
-		ups=$((ups + 1))
-		lab_wait 20 one_less $ups || { echo "# round $round: no session"; bad=$((bad + 1)); break; }
+		lab_wait 20 up_again || { echo "# round $round: no session"; bad=$((bad + 1)); break; }
 		;;
 	*) for p in $(lab_pids dotsch-$victim); do kill -KILL "$p"; done ;;
 	esac

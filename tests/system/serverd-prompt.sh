@@ -18,6 +18,7 @@ cat >serverd.conf <<EOF
 state = "$LAB/serverd.db"
 provider "isp" {
   address = {"127.0.0.1"}
+  transport = {"udp"}
   psk-identity = "cpe-0001"
   psk-key = "$key"
   scope = {"100.64.8.21/32"}
