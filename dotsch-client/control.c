@@ -205,7 +205,7 @@ static int bind_it(struct control *c, const char *path, struct reason *why)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof address.sun_path)
-		return reason_set(why, REASON_BAD_REQUEST, "socket", "", "%s is too long for a socket's name (at most %zu bytes)", path, sizeof address.sun_path - 1);
+		return reason_set(why, REASON_BAD_REQUEST, "socket", "", "too long for a socket's name, at most %zu bytes: %s", sizeof address.sun_path - 1, path);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (take_over(&address, why) < 0)
 		return -1;

@@ -164,7 +164,7 @@ static int address(const char *path, struct sockaddr_un *out, struct reason *why
 	memset(out, 0, sizeof(*out));
 	out->sun_family = AF_UNIX;
 	if (strlen(path) >= sizeof(out->sun_path))
-		return reason_set(why, 0, "socket", "", "%s: longer than %zu bytes", path, sizeof(out->sun_path) - 1);
+		return reason_set(why, 0, "socket", "", "longer than %zu bytes: %s", sizeof(out->sun_path) - 1, path);
 	memcpy(out->sun_path, path, strlen(path) + 1);
 	return 0;
 }
@@ -236,7 +236,7 @@ struct control *control_new(struct server *s, const char *path, struct reason *w
 	loop_timer_init(&c->pause, on_pause_over, c);
 	snprintf(c->path, sizeof(c->path), "%s", path);
 	if (strcmp(c->path, path) != 0)
-		reason_set(why, 0, "socket", "", "%s: the path is too long", path);
+		reason_set(why, 0, "socket", "", "the path is too long: %s", path);
 	else if (bind_socket(c, why) == 0) {
 		if (loop_add(server_loop(s), &c->listener, c->fd, EPOLLIN, on_visitor, c) == 0)
 			return c;

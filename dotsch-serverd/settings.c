@@ -60,15 +60,15 @@ static int own_credentials(const struct settings *c, const struct peer_config *p
 		for (size_t i = 0; i < p->n_psks; i++)
 			for (size_t k = 0; k < o->n_psks; k++)
 				if (strcmp(p->psks[i].identity, o->psks[k].identity) == 0)
-					return reason_set(why, 0, "psk-identity", "", "\"%s\" is \"%s\" already", p->psks[i].identity, o->name);
+					return reason_set(why, 0, "psk-identity", "", "\"%s\" belongs to \"%s\" already", p->psks[i].identity, o->name);
 		for (size_t i = 0; i < p->certificate_names.n; i++)
 			for (size_t k = 0; k < o->certificate_names.n; k++)
 				if (strcasecmp(p->certificate_names.v[i], o->certificate_names.v[k]) == 0)
-					return reason_set(why, 0, "certificate-name", "", "\"%s\" is \"%s\" already", p->certificate_names.v[i], o->name);
+					return reason_set(why, 0, "certificate-name", "", "\"%s\" belongs to \"%s\" already", p->certificate_names.v[i], o->name);
 		for (size_t i = 0; i < p->n_spkis && p->channel == o->channel; i++)
 			for (size_t k = 0; k < o->n_spkis; k++)
 				if (memcmp(p->spkis[i], o->spkis[k], sizeof(*p->spkis)) == 0)
-					return reason_set(why, 0, "spki", "", "one of the keys is \"%s\" already", o->name);
+					return reason_set(why, 0, "spki", "", "one of the keys belongs to \"%s\" already", o->name);
 	}
 	return 0;
 }

@@ -61,7 +61,7 @@ int settings_texts(const struct conf_section *s, const char *name, struct text_l
 		const char *text = conf_item(s, name, i);
 
 		if (*text == '\0')
-			return reason_set(why, 0, name, "", "an empty entry");
+			return reason_set(why, 0, name, "", "has an empty entry");
 		if (text_list_add(out, text, strlen(text)) != 0)
 			return reason_set(why, 0, name, "", "out of memory");
 	}
