@@ -1,5 +1,5 @@
 # System tests: whole programs in network namespaces, through tests/system/lab.sh.
-EXTRA_DIST += tests/system/lab.sh tests/system/chain.sh tests/system/chain-form.sh tests/system/unit.sh
+EXTRA_DIST += tests/system/lab.sh tests/system/agents.sh tests/system/terminal.sh tests/system/chain.sh tests/system/chain-form.sh tests/system/unit.sh
 # The units are tried in the build tree, too.
 EXTRA_DIST += debian tests/packages tests/fuzz/run
 SYSTEM_TESTS = \

@@ -1,16 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Each sub-command of dotsch-client against a router's dotsch-serverd, with its exit code; and one request through a pipe without any agent running.
-. "${top_srcdir:-.}/tests/tap.sh"
-. "${top_srcdir:-.}/tests/system/lab.sh"
-top=$(cd "${top_builddir:-.}" && pwd)
-client=$top/dotsch-client/dotsch-client serverd=$top/dotsch-serverd/dotsch-serverd
-[ -x "$serverd" ] || skip_all 'dotsch-serverd is not built'
-lab_enter "$0" "$@" || skip_all 'no namespaces can be made here'
-ip link set lo up || skip_all 'the loopback interface does not come up'
-cd "$LAB" || exit 1
-umask 077
-key=00112233445566778899aabbccddeeff
+. "${top_srcdir:-.}/tests/system/agents.sh"
 cat >client.conf <<EOF
 listen { address = {"127.0.0.1"} }
 peers-file = "peers.jsonl"

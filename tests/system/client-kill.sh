@@ -2,16 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # kill -9 of dotsch-client at random moments of a stream of requests and withdrawals, and a new start: what it holds and what a router's dotsch-serverd
 # holds are compared each time. KILLS is how often, SEED repeats a run.
-. "${top_srcdir:-.}/tests/tap.sh"
-. "${top_srcdir:-.}/tests/system/lab.sh"
-top=$(cd "${top_builddir:-.}" && pwd)
-src=$(cd "${top_srcdir:-.}" && pwd)
-client=$top/dotsch-client/dotsch-client serverd=$top/dotsch-serverd/dotsch-serverd
-[ -x "$serverd" ] || skip_all 'dotsch-serverd is not built'
-lab_enter "$0" "$@" || skip_all 'no namespaces can be made here'
-ip link set lo up || skip_all 'the loopback interface does not come up'
-cd "$LAB" || exit 1
-umask 077
+. "${top_srcdir:-.}/tests/system/agents.sh"
 cat >client.conf <<EOF
 listen { address = {"127.0.0.1"} }
 peers-file = "peers.jsonl"

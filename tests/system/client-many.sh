@@ -2,15 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A thousand routers and one dotsch-client, on loopback in a network namespace: all call home, each is asked for one mitigation, the client is killed and comes back,
 # and ends in good order. The routers are one dotsch-serverd with a thousand providers, each a session with a credential of its own. ROUTERS=50 tries it faster.
-. "${top_srcdir:-.}/tests/tap.sh"
-. "${top_srcdir:-.}/tests/system/lab.sh"
-top=$(cd "${top_builddir:-.}" && pwd)
-client=$top/dotsch-client/dotsch-client serverd=$top/dotsch-serverd/dotsch-serverd
-[ -x "$serverd" ] || skip_all 'dotsch-serverd is not built'
-lab_enter "$0" "$@" || skip_all 'no namespaces can be made here'
-ip link set lo up || skip_all 'the loopback interface does not come up'
-cd "$LAB" || exit 1
-umask 077
+. "${top_srcdir:-.}/tests/system/agents.sh"
 # shellcheck disable=SC3045 # dash knows it, too
 ulimit -n 8192
 n=${ROUTERS:-1000}

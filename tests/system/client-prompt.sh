@@ -1,15 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # dotsch-client on a terminal, through tmux: completion, help, events above what is being typed, the live table, and leaving.
-. "${top_srcdir:-.}/tests/tap.sh"
-. "${top_srcdir:-.}/tests/system/lab.sh"
-top=$(cd "${top_builddir:-.}" && pwd)
-client=$top/dotsch-client/dotsch-client
-command -v tmux >/dev/null || skip_all 'tmux is not installed'
-lab_enter "$0" "$@" || skip_all 'no namespaces can be made here'
-ip link set lo up || skip_all 'the loopback interface does not come up'
-cd "$LAB" || exit 1
-umask 077
+. "${top_srcdir:-.}/tests/system/agents.sh"
+. "$src/tests/system/terminal.sh"
 cat >client.conf <<EOF
 listen { address = {"127.0.0.1"} }
 peers-file = "peers.jsonl"
@@ -17,52 +10,46 @@ state = "client.state"
 EOF
 echo '{"name":"cpe-0001","psk-identity":"cpe-0001","psk-key":"00112233445566778899aabbccddeeff","domain":["100.64.8.21/32"]}' >peers.jsonl
 
-LC_ALL=C.UTF-8 TERM=screen HOME=$LAB NO_COLOR=1
-export LC_ALL TERM HOME NO_COLOR
-term() { tmux -S "$LAB/tmux" "$@"; }
-screen() { term capture-pane -p -t 0 2>/dev/null; }
-shows() { screen | grep -Eq -- "$1"; }
-key() { term send-keys -t 0 "$@"; }
-term -f /dev/null new-session -d -x 140 -y 40 "$client -c client.conf -s sock 2>log; echo rc \$?; exec sleep 1000" || skip_all 'tmux does not start'
+terminal "$client -c client.conf -s sock"
 
 wait_for 10 shows '^dotsch>'
 ok $? 'the prompt is there'
-key mit Tab so Tab 100.64.8.21
+press mit Tab so Tab 100.64.8.21
 wait_for 5 shows '^dotsch> mitigate so'
 ok $? 'Tab completes commands'
-key C-c
+press C-c
 wait_for 5 shows '\^C'
 ok $? 'an interrupt takes the line away, and the program stays'
-key 'mitigate source 100.64.8.21 target 203.0.113.9 protocol udp ref case-1' Enter
+press 'mitigate source 100.64.8.21 target 203.0.113.9 protocol udp ref case-1' Enter
 wait_for 5 shows 'cpe-0001 mid [0-9]+ \(case-1\): waiting: cpe-0001 is not connected'
 ok $? 'a command is answered in words'
-key 'withdraw ca'
+press 'withdraw ca'
 wait_for 5 shows '^dotsch> withdraw ca'
 # Somebody else asks for something meanwhile.
 $client -s sock mitigate --source 100.64.8.21 --target 203.0.113.77 --ref other >/dev/null &
 wait_for 5 shows '\(other\): waiting'
 ok $? 'an event appears while a line is being typed'
 is "$(screen | grep -v '^$' | tail -n 1)" 'dotsch> withdraw ca' 'above it: the typed line is whole, and below'
-key Tab
+press Tab
 wait_for 5 shows '^dotsch> withdraw case-1'
 ok $? 'Tab completes a ref that was seen'
-key C-u 'mitigate target x' Enter
+press C-u 'mitigate target x' Enter
 wait_for 5 shows 'target: x is not a prefix such as'
 ok $? 'a wrong value is explained'
-key 'refresh ?'
+press 'refresh ?'
 wait_for 5 shows '^refresh MID\|REF'
 ok $? 'a question mark explains the command'
-key C-u watch Enter
+press C-u watch Enter
 wait_for 5 shows '^PEER +MID'
 ok $? 'watch shows a table'
 like "$(screen)" 'cpe-0001 +[0-9]+ +100[.]64[.]8[.]21 +203[.]0[.]113[.]9 +waits for the router' 'with each request'
-key q
+press q
 wait_for 5 shows '^dotsch>'
 ok $? 'any key leads back to the prompt'
-key '{"type":"peers"}' Enter
+press '{"type":"peers"}' Enter
 wait_for 5 shows '1 peers, 0 connected, 2 requests'
 ok $? 'a line of JSON is taken as it stands'
-key quit Enter
+press quit Enter
 wait_for 5 shows '^rc 0'
 ok $? 'quit leaves with 0'
 like "$(cat .dotsch_client_history)" '^mitigate source 100[.]64[.]8[.]21' 'the history was written'

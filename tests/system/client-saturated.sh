@@ -2,17 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # CH-11a: the attack that was reported fills the router's uplink, so nothing of the router arrives. The channel stays in use all the same: requests go out,
 # reach the router and stop the attack; nobody is given up, and what was asked for is answered once there is room again.
-. "${top_srcdir:-.}/tests/tap.sh"
-. "${top_srcdir:-.}/tests/system/lab.sh"
-top=$(cd "${top_builddir:-.}" && pwd)
-client=$top/dotsch-client/dotsch-client serverd=$top/dotsch-serverd/dotsch-serverd
-[ -x "$serverd" ] || skip_all 'dotsch-serverd is not built'
+. "${top_srcdir:-.}/tests/system/agents.sh"
 command -v nft >/dev/null || skip_all 'nft is not installed'
-lab_enter "$0" "$@" || skip_all 'no namespaces can be made here'
-ip link set lo up || skip_all 'the loopback interface does not come up'
-cd "$LAB" || exit 1
-umask 077
-key=00112233445566778899aabbccddeeff
 cat >client.conf <<EOF
 listen { address = {"127.0.0.1"} }
 peers-file = "peers.jsonl"

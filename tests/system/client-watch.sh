@@ -2,17 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # People at dotsch-client, through tmux, with two routers that call: tables on a terminal and lines in a pipe, the live table with its bars, history,
 # completion of what was seen, many at one agent, and what is said when something is in the way.
-. "${top_srcdir:-.}/tests/tap.sh"
-. "${top_srcdir:-.}/tests/system/lab.sh"
-top=$(cd "${top_builddir:-.}" && pwd)
-client=$top/dotsch-client/dotsch-client serverd=$top/dotsch-serverd/dotsch-serverd
-[ -x "$serverd" ] || skip_all 'dotsch-serverd is not built'
-command -v tmux >/dev/null || skip_all 'tmux is not installed'
-lab_enter "$0" "$@" || skip_all 'no namespaces can be made here'
-ip link set lo up || skip_all 'the loopback interface does not come up'
-cd "$LAB" || exit 1
-umask 077
-key=00112233445566778899aabbccddeeff
+. "${top_srcdir:-.}/tests/system/agents.sh"
+. "$src/tests/system/terminal.sh"
 cat >client.conf <<EOF
 listen { address = {"127.0.0.1"} }
 peers-file = "peers.jsonl"
@@ -47,28 +38,23 @@ blocks() {
 		"$cuid" "$mid" "$3" "$mid" "$2" "$2" >"r$1.in"
 }
 
-LC_ALL=C.UTF-8 TERM=screen-256color HOME=$LAB
-export LC_ALL TERM HOME
+TERM=screen-256color
 unset NO_COLOR
-term() { tmux -S "$LAB/tmux" "$@"; }
-screen() { term capture-pane -p -t 0 2>/dev/null; }
 colours() { term capture-pane -e -p -t 0 2>/dev/null; }
-shows() { screen | grep -Eq -- "$1"; }
-key() { term send-keys -t 0 "$@"; }
 term -f /dev/null new-session -d -x 150 -y 40 "PS1='$ ' exec sh" || skip_all 'tmux does not start'
 wait_for 10 shows '^[$]'
 
 # Text on a terminal, lines in a pipe; colours on a terminal only, and never with NO_COLOR.
-key "$client -s sock peers; echo rc \$?" Enter
+press "$client -s sock peers; echo rc \$?" Enter
 wait_for 10 shows '^rc 0'
 like "$(screen)" '^cpe-0001 +connected +udp +127[.]0[.]0[.]1:[0-9]+ +0 active +100[.]64[.]8[.]21/32' 'on a terminal peers is a table'
 colours | grep -q "$(printf '\033')\\[32m *connected\\|$(printf '\033')\\[32mconnected"
 ok $? 'in colours'
-key "clear; NO_COLOR=1 $client -s sock peers; echo rc2 \$?" Enter
+press "clear; NO_COLOR=1 $client -s sock peers; echo rc2 \$?" Enter
 wait_for 10 shows '^rc2 0'
 is "$(colours | grep -c "$(printf '\033')\\[32m")" 0 'but not with NO_COLOR'
 like "$($client -s sock peers | head -n 1)" '^\{"type":"peer","time"' 'in a pipe it is lines'
-key "clear; $client -s sock --json peers; echo rc3 \$?" Enter
+press "clear; $client -s sock --json peers; echo rc3 \$?" Enter
 wait_for 10 shows '^rc3 0'
 like "$(screen)" '^\{"type":"peer","time"' 'and with --json on a terminal, too'
 
@@ -98,13 +84,13 @@ is $? 111 'a socket where nobody is'
 like "$(cat other.out)" 'is an agent running there' 'is told'
 
 # The prompt, attached.
-key "clear; $client -s sock; echo rc4 \$?" Enter
+press "clear; $client -s sock; echo rc4 \$?" Enter
 wait_for 10 shows '^dotsch>'
 ok $? 'dotsch-client -s SOCKET gives the prompt'
-key 'pending' Enter
+press 'pending' Enter
 wait_for 5 shows '^0 of 2 requests wait'
 ok $? 'which is attached to the agent'
-key 'watch' Enter
+press 'watch' Enter
 wait_for 5 shows '^PEER +MID +SOURCE +TARGET +STATUS +PKT/S +DROPPED +LEFT'
 ok $? 'watch: peer, mid, source, target, status, packets a second with a bar, what is left'
 wait_for 10 shows '3[.]0k '
@@ -120,26 +106,26 @@ wait_for 5 shows '^cpe-0001 +[0-9]+ 100[.]64[.]8[.]21 +203[.]0[.]113[.]9 +blocke
 ok $? 'a smaller window is painted anew, with every column but the bar'
 is "$(screen | grep -Evc '^(PEER|cpe-|any key|$)')" 0 'and no row is torn'
 term resize-window -x 150 -y 40
-key q
+press q
 wait_for 5 shows '^dotsch>'
 ok $? 'a key leads back'
-key 'query cp' Tab
+press 'query cp' Tab
 wait_for 5 shows '^dotsch> query cpe-000'
 ok $? 'Tab completes the name of a peer'
-key C-u 'withdraw case-2' Enter
+press C-u 'withdraw case-2' Enter
 wait_for 5 shows 'cpe-0002 mid [0-9]+ \(case-2\): DELETE mitigate: 2[.]02'
 ok $? 'withdraw by ref alone'
-key Up Up
+press Up Up
 wait_for 5 shows '^dotsch> watch'
 ok $? 'the history is at hand'
 mid=$(sed -n 's/.*"type":"mitigate".*"mid":\([0-9]*\).*/\1/p' r1.out | tail -n 1)
-key C-u "refresh $(printf %s "$mid" | cut -c 1-6)" Tab
+press C-u "refresh $(printf %s "$mid" | cut -c 1-6)" Tab
 wait_for 5 shows "^dotsch> refresh [0-9]{8,}"
 ok $? 'Tab completes a mid'
-key C-u 'help query' Enter
+press C-u 'help query' Enter
 wait_for 5 shows '^query PEER \[MID\|REF\]'
 ok $? 'help explains one command'
-key C-u 'quit' Enter
+press C-u 'quit' Enter
 wait_for 5 shows '^rc4 0'
 ok $? 'quit leaves the agent alone'
 $client -s sock peers >one.out

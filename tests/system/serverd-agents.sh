@@ -3,17 +3,9 @@
 # shellcheck disable=SC2086,SC2317
 # One provider with two agents, each with a certificate name of its own, at two addresses. The second uses the cuid of the first, which has a mitigation in
 # force: 4.09 with conflict cause 3, and it asks again under another cuid (RFC 9132, 4.4.1).
-. "${top_srcdir:-.}/tests/tap.sh"
-. "${top_srcdir:-.}/tests/system/lab.sh"
-. "${top_srcdir:-.}/tests/system/chain.sh"
-top=$(cd "${top_builddir:-.}" && pwd)
-client=$top/dotsch-client/dotsch-client serverd=$top/dotsch-serverd/dotsch-serverd
-[ -x "$client" ] || skip_all 'dotsch-client is not built'
+. "${top_srcdir:-.}/tests/system/agents.sh"
+. "$src/tests/system/chain.sh"
 command -v certtool >/dev/null || skip_all 'certtool is not installed'
-lab_enter "$0" "$@" || skip_all 'no namespaces can be made here'
-ip link set lo up || skip_all 'the loopback interface does not come up'
-cd "$LAB" || exit 1
-umask 077
 chain_certificate ca ca cert_signing_key crl_signing_key &&
 	chain_certificate ch1.isp.example 'dns_name = "ch1.isp.example"' tls_www_server signing_key &&
 	chain_certificate ch2.isp.example 'dns_name = "ch2.isp.example"' tls_www_server signing_key &&

@@ -3,15 +3,7 @@
 # shellcheck disable=SC2086,SC2317
 # The disk of dotsch-serverd's state is full: new requests are answered 5.03 with the time to wait, what was answered before is untouched, in memory and on
 # disk, and when there is room again it goes on.
-. "${top_srcdir:-.}/tests/tap.sh"
-. "${top_srcdir:-.}/tests/system/lab.sh"
-top=$(cd "${top_builddir:-.}" && pwd)
-client=$top/dotsch-client/dotsch-client serverd=$top/dotsch-serverd/dotsch-serverd
-[ -x "$client" ] || skip_all 'dotsch-client is not built'
-lab_enter "$0" "$@" || skip_all 'no namespaces can be made here'
-ip link set lo up || skip_all 'the loopback interface does not come up'
-cd "$LAB" || exit 1
-umask 077
+. "${top_srcdir:-.}/tests/system/agents.sh"
 mkdir state
 mount -t tmpfs -o size=400k full state || skip_all 'no tmpfs can be mounted here'
 key=00112233445566778899aabbccddeeff
