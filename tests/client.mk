@@ -1,5 +1,5 @@
 # Tests of client.
-CLIENT_TESTS = tests/unit/test_peers tests/unit/test_client tests/unit/test_client_base tests/unit/test_client_hold tests/unit/test_client_merge tests/unit/test_client_words
+CLIENT_TESTS = tests/unit/test_peers tests/unit/test_client tests/unit/test_client_session tests/unit/test_client_state tests/unit/test_client_status tests/unit/test_client_base tests/unit/test_client_hold tests/unit/test_client_merge tests/unit/test_client_words
 check_PROGRAMS += $(CLIENT_TESTS)
 TESTS += $(CLIENT_TESTS)
 tests_unit_test_peers_SOURCES = tests/unit/test_peers.c
@@ -10,6 +10,18 @@ tests_unit_test_client_SOURCES = tests/unit/test_client.c tests/unit/client_line
 tests_unit_test_client_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_client_LDFLAGS = $(WRAP_CLOCK)
 tests_unit_test_client_LDADD = $(CLIENT_TEST_LIBS)
+tests_unit_test_client_session_SOURCES = tests/unit/test_client_session.c tests/unit/client_lines.h tests/unit/client_fake.c tests/unit/client_fake.h tests/unit/wire.c tests/unit/wire.h
+tests_unit_test_client_session_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_client_session_LDFLAGS = $(WRAP_CLOCK)
+tests_unit_test_client_session_LDADD = $(CLIENT_TEST_LIBS)
+tests_unit_test_client_state_SOURCES = tests/unit/test_client_state.c tests/unit/client_lines.h tests/unit/client_fake.c tests/unit/client_fake.h tests/unit/wire.c tests/unit/wire.h
+tests_unit_test_client_state_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_client_state_LDFLAGS = $(WRAP_CLOCK)
+tests_unit_test_client_state_LDADD = $(CLIENT_TEST_LIBS)
+tests_unit_test_client_status_SOURCES = tests/unit/test_client_status.c tests/unit/client_lines.h tests/unit/client_fake.c tests/unit/client_fake.h tests/unit/wire.c tests/unit/wire.h
+tests_unit_test_client_status_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_client_status_LDFLAGS = $(WRAP_CLOCK)
+tests_unit_test_client_status_LDADD = $(CLIENT_TEST_LIBS)
 tests_unit_test_client_base_SOURCES = tests/unit/test_client_base.c tests/unit/client_fake.c tests/unit/client_fake.h tests/unit/wire.c tests/unit/wire.h
 tests_unit_test_client_base_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_client_base_LDFLAGS = $(WRAP_CLOCK)

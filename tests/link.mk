@@ -1,12 +1,18 @@
 # Tests of link.
 
 # The transport: TLS, DTLS, dialling and listening.
-TRANSPORT_TESTS = tests/unit/test_transport tests/unit/test_listen tests/unit/test_penalty tests/unit/test_tls tests/unit/test_dial_names tests/unit/test_dial_pace tests/fuzz/fuzz_dtls
+TRANSPORT_TESTS = tests/unit/test_transport tests/unit/test_dtls tests/unit/test_stream tests/unit/test_listen tests/unit/test_penalty tests/unit/test_tls tests/unit/test_dial_names tests/unit/test_dial_pace tests/fuzz/fuzz_dtls
 check_PROGRAMS += $(TRANSPORT_TESTS)
 TESTS += $(TRANSPORT_TESTS)
 tests_unit_test_transport_SOURCES = tests/unit/test_transport.c tests/unit/transport.c tests/unit/transport.h
 tests_unit_test_transport_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_transport_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_dtls_SOURCES = tests/unit/test_dtls.c tests/unit/transport.c tests/unit/transport.h
+tests_unit_test_dtls_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_dtls_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c tests/unit/transport.c tests/unit/transport.h
+tests_unit_test_stream_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_stream_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_listen_SOURCES = tests/unit/test_listen.c tests/unit/transport.c tests/unit/transport.h
 tests_unit_test_listen_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_listen_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4,--wrap=sendmsg,--wrap=recvmmsg

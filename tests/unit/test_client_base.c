@@ -171,12 +171,6 @@ static void nobody_where_we_were_sent(void **state)
 	assert_true(lab_saw(l, "response", "code", "2.01"));
 }
 
-static int swallow(struct wire *w, int side, const struct message *m, int64_t *extra)
-{
-	(void)w, (void)m, (void)extra;
-	return side == LEFT;
-}
-
 /* RFC 9132, 4.7: silence in idle time is a loss; while an attack is on it may be the attack, and another session is tried beside. */
 static void silence(void **state)
 {
@@ -184,7 +178,7 @@ static void silence(void **state)
 	add_server(l);
 	lab_answer_dial(l);
 	lab_run(l, 1000);
-	l->wire->fate = swallow;
+	l->wire->fate = wire_lose_right;
 	lab_run(l, 600000);
 	assert_true(lab_saw(l, "session", "why", "nothing was heard"));
 	assert_int_equal(dialling.again, 1);
@@ -195,7 +189,7 @@ static void silence(void **state)
 	lab_run(l, 1000);
 	assert_int_equal(server(l)->active, 1);
 	lab_forget(l);
-	l->wire->fate = swallow;
+	l->wire->fate = wire_lose_right;
 	lab_run(l, 1000000);
 	assert_true(lab_saw(l, "session", "event", "silent"));
 	assert_null(lab_find(l, "session", "event", "down"));

@@ -209,12 +209,6 @@ static void the_rest_is_refused(void **state)
 	assert_int_equal(requests_count(l->agent.requests), 0);
 }
 
-static int swallow(struct wire *w, int side, const struct message *m, int64_t *extra)
-{
-	(void)w, (void)m, (void)extra;
-	return side == LEFT;
-}
-
 /* Withdrawn while the request that takes it along is on its way: what came out of it is not wanted any more. */
 static void left_meanwhile(void **state)
 {
@@ -222,7 +216,7 @@ static void left_meanwhile(void **state)
 	strict(l);
 	lab_say(l, A);
 	lab_run(l, 4000);
-	l->wire->fate = swallow;
+	l->wire->fate = wire_lose_right;
 	lab_say(l, B);
 	lab_run(l, 100);
 	lab_say(l, "{\"type\":\"withdraw\",\"ref\":\"a\"}");

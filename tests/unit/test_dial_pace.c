@@ -213,8 +213,7 @@ static void test_changed_configuration(void **state)
 	assert_in_range(next_s, 100, 301);
 	config.hosts = &host;
 	assert_true(dial_change(r.dial, &config));
-	assert_true(rig_until(&r, &r.router.ups, 1));
-	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_up(&r, 1));
 	config.hosts = &nobody;
 	assert_true(dial_change(r.dial, &config));
 	rig_run(&r, 50);

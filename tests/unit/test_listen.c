@@ -21,8 +21,6 @@
 
 static struct rig r;
 
-#define assert_says(text, part) do { if (!strstr(text, part)) fail_msg("\"%s\" does not say \"%s\"", text, part); } while (0)
-
 /* n bad handshakes, with the owner's identity and a wrong key. */
 static void fail_often(const char *host, bool udp, unsigned n)
 {
@@ -69,8 +67,7 @@ static void shut_out(bool udp)
 	dial_free(r.dial);
 	/* CH-45: by address, never by identity: its owner calls from elsewhere. */
 	rig_dial(&r, "::1", udp, !udp);
-	assert_true(rig_until(&r, &r.provider.ups, 1));
-	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_up(&r, 1));
 	assert_true(rig_exchange(&r));
 	rig_done(&r);
 }
@@ -99,14 +96,12 @@ static void ticket(bool udp)
 {
 	begin(udp);
 	rig_dial(&r, "127.0.0.1", udp, !udp);
-	assert_true(rig_until(&r, &r.provider.ups, 1));
-	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_up(&r, 1));
 	assert_true(rig_exchange(&r));
 	hang_up();
 	fail_often("127.0.0.1", udp, AFTER);
 	dial_again(r.dial);
-	assert_true(rig_until(&r, &r.router.ups, 2));
-	assert_true(rig_until(&r, &r.provider.ups, 2));
+	assert_true(rig_up(&r, 2));
 	assert_true(r.provider.resumed);
 	assert_true(rig_exchange(&r));
 	/* Now its session vouches for the address: a full handshake is taken, too. */
@@ -136,8 +131,7 @@ static void ch_45_a_bad_ticket_is_not(void **state)
 	(void)state;
 	begin(true);
 	rig_dial(&r, "127.0.0.1", true, false);
-	assert_true(rig_until(&r, &r.provider.ups, 1));
-	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_up(&r, 1));
 	hang_up();
 	/* With the next bundle the ticket key changes. */
 	struct tls_config c = { .server = true, .psk_lookup = rig_psk, .arg = &r };
@@ -179,8 +173,7 @@ static void not_our_callers_fault(bool udp)
 	assert_int_equal(r.penalised, 0);
 	listen_set_bundle(r.listen, r.server);
 	rig_dial(&r, "127.0.0.1", udp, !udp);
-	assert_true(rig_until(&r, &r.provider.ups, 1));
-	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_up(&r, 1));
 	rig_done(&r);
 }
 
@@ -202,8 +195,7 @@ static void ch_45_a_live_session_vouches(void **state)
 	(void)state;
 	begin(true);
 	rig_dial(&r, "127.0.0.1", true, false);
-	assert_true(rig_until(&r, &r.provider.ups, 1));
-	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_up(&r, 1));
 	fail_often("127.0.0.1", true, 2 * AFTER);
 	assert_int_equal(r.penalised, 0);
 	assert_int_equal(r.refused, 2 * AFTER);
@@ -221,8 +213,7 @@ static void ch_45_hellos_crowd_nobody_out(void **state)
 	struct listen_stats s;
 	begin(true);
 	rig_dial(&r, "127.0.0.1", true, false);
-	assert_true(rig_until(&r, &r.provider.ups, 1));
-	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_up(&r, 1));
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(r.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
@@ -248,8 +239,7 @@ static void early_message(void **state)
 	static const uint8_t note[] = { 0x50, 0x01, 0x12, 0x34, 0xff, 'h', 'i' };
 	begin(true);
 	rig_dial(&r, "127.0.0.1", true, false);
-	assert_true(rig_until(&r, &r.provider.ups, 1));
-	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_up(&r, 1));
 	hang_up();
 	unsigned messages = r.provider.messages;
 	dial_again(r.dial);
@@ -358,8 +348,7 @@ static void ch_45_accept_refused(void **state)
 	static const int errors[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM };
 	begin(false);
 	rig_dial(&r, "127.0.0.1", false, true);
-	assert_true(rig_until(&r, &r.provider.ups, 1));
-	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_up(&r, 1));
 	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
 		accept_error = errors[i];
 		accept_refusals = 0;
@@ -387,8 +376,7 @@ static void ch_45_no_buffers(void **state)
 	static const uint8_t note[] = { 0x50, 0x01, 0x12, 0x34, 0xff, 'h', 'i' };
 	begin(true);
 	rig_dial(&r, "127.0.0.1", true, false);
-	assert_true(rig_until(&r, &r.provider.ups, 1));
-	assert_true(rig_until(&r, &r.router.ups, 1));
+	assert_true(rig_up(&r, 1));
 	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
 		send_error = errors[i];
 		assert_false(channel_send(r.provider.channel, note, sizeof note));

@@ -23,8 +23,6 @@
 static struct rig r;
 static struct authority *ca, *other_ca;
 
-#define assert_says(text, part) assert_true(strstr(text, part) || (print_message("# got: %s\n", text), false))
-
 static int set_up(void **state)
 {
 	(void)state;
@@ -125,8 +123,7 @@ static void good(bool udp, const char *priority)
 	r.router.channel = NULL;
 	assert_true(rig_until(&r, &r.provider.downs, 1));
 	dial_again(r.dial);
-	assert_true(rig_until(&r, &r.router.ups, 2));
-	assert_true(rig_until(&r, &r.provider.ups, 2));
+	assert_true(rig_up(&r, 2));
 	assert_true(r.router.resumed && r.provider.resumed);
 	assert_string_equal(r.provider.owner, "customer of cpe1.example");
 	assert_memory_equal(r.provider.channel->peer.spki, spki, 32);
@@ -549,8 +546,7 @@ static void test_ticket_key_shared(void **state)
 	r.server = tls_bundle_new(&c, NULL);
 	rig_listen(&r, "127.0.0.1", true, false);
 	rig_dial(&r, "127.0.0.1", true, false);
-	assert_true(rig_until(&r, &r.router.ups, 1));
-	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_up(&r, 1));
 	channel_close(r.provider.channel, true);
 	r.provider.channel = NULL;
 	assert_true(rig_until(&r, &r.router.downs, 1));
@@ -578,8 +574,7 @@ static void test_ticket_key_file(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 	rig_listen(&r, "127.0.0.1", true, false);
 	rig_dial(&r, "127.0.0.1", true, false);
-	assert_true(rig_until(&r, &r.router.ups, 1));
-	assert_true(rig_until(&r, &r.provider.ups, 1));
+	assert_true(rig_up(&r, 1));
 	channel_close(r.provider.channel, true);
 	r.provider.channel = NULL;
 	assert_true(rig_until(&r, &r.router.downs, 1));

@@ -3,10 +3,14 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "base/when.h"
 
@@ -263,4 +267,24 @@ bool rig_exchange(struct rig *r)
 	if (!channel_send(r->provider.channel, data, len) || !rig_until(r, &r->router.messages, b + 1))
 		return false;
 	return r->router.last_len == len && r->provider.last_len == len && memcmp(r->router.last, data, len) == 0;
+}
+
+bool rig_up(struct rig *r, unsigned n)
+{
+	return rig_until(r, &r->provider.ups, n) && rig_until(r, &r->router.ups, n);
+}
+
+void rig_psk_session(struct rig *r, bool udp, bool tcp)
+{
+	rig_init(r);
+	rig_listen(r, "127.0.0.1", udp, tcp);
+	rig_dial(r, "127.0.0.1", udp, tcp);
+	assert_true(rig_up(r, 1));
+	assert_int_equal(r->provider.kind, IDENTITY_PSK);
+	assert_string_equal(r->provider.peer, "cpe-0001");
+	assert_string_equal(r->provider.owner, "customer one");
+	assert_int_equal(r->router.kind, IDENTITY_PSK);
+	assert_false(r->router.resumed);
+	assert_int_equal(rig_half_open(r), 0);
+	assert_true(rig_exchange(r));
 }

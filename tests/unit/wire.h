@@ -49,6 +49,8 @@ void wire_inject(struct wire *w, int side, const void *data, size_t len);
 void wire_inject_hex(struct wire *w, int side, const char *hex);
 /* The channel of `side` breaks down there: its owner is told. */
 void wire_break(struct wire *w, int side, const char *why);
+/* A fate: what RIGHT sends is lost. */
+int wire_lose_right(struct wire *w, int side, const struct message *m, int64_t *extra);
 void wire_forget(struct wire *w);        /* empties `sent` */
 /* How many messages of this code `side` has sent, and the last of them. code -1: any. */
 size_t wire_count(const struct wire *w, int side, int code);
