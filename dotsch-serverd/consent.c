@@ -159,14 +159,13 @@ bool consent_reject(struct core *core, struct record *r, const char *note, const
 	return outcome_changed(o, r, &before) == 0;
 }
 
-int64_t consent_until(const struct core *core, const struct record *r, int64_t now)
+int64_t consent_until(const struct peer_config *p, const struct mitigation *m, int64_t now)
 {
-	const struct peer_config *p = settings_peer(core->settings, r->client->peer);
 	struct ruling ruling = { .consent_s = 0 };
 
 	if (p != NULL)
-		policy_rule(p, &r->m, &ruling);
-	return ruling.consent_s != 0 && now + ruling.consent_s * INT64_C(1000) < r->life.expires ? now + ruling.consent_s * INT64_C(1000) : r->life.expires;
+		policy_rule(p, m, &ruling);
+	return ruling.consent_s != 0 ? now + ruling.consent_s * INT64_C(1000) : LEDGER_NEVER;
 }
 
 void consent_resolvers(const char *path, struct prefix_list *out)

@@ -18,8 +18,8 @@ bool consent_reject(struct core *core, struct record *r, const char *note, const
 /* May he name this host? Of several that were found it has to be one; else any address. 0, or -1 with *why. */
 int consent_host(const struct record *r, const char *host, struct reason *why);
 
-/* Until when the question stands: the policy's time, or the request's own lifetime. */
-int64_t consent_until(const struct core *core, const struct record *r, int64_t now);
+/* Until when a question that is asked now waits for the owner; LEDGER_NEVER = as long as the request lives. p: NULL allowed. */
+int64_t consent_until(const struct peer_config *p, const struct mitigation *m, int64_t now);
 
 /* Reads "nameserver ADDRESS" lines of a resolv.conf into *out. */
 void consent_resolvers(const char *path, struct prefix_list *out);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "consent.h"
 #include "dots/cbor.h"
 
 #define AUDIT_ROWS "10000"           /* the trail is bounded; the oldest lines go */
@@ -146,6 +147,7 @@ static bool read_life(const struct store_row *row, const struct load *l, struct 
 	if (out->phase == PHASE_REJECTED)
 		longest = (int64_t)s->rejected_s + DEACTIVATED_KEPT_S;
 	out->due = boot_time(row, DUE, l, longest);
+	out->ask_until = LEDGER_NEVER;
 	return (lifetime == LIFETIME_INDEFINITE || (lifetime > 0 && lifetime <= LIFETIME_MAX)) && out->phase <= PHASE_ARMED && out->phase != PHASE_ENDED && out->cause <= CONFLICT_OVERLAPPING_PIPES &&
 	    out->ended <= STATUS_SIGNAL_LOSS;
 }
@@ -192,6 +194,9 @@ static void load_row(void *arg, const struct store_row *row)
 		l->bad++;
 		return;
 	}
+	/* When the lifetime ends first, the end of the question is not on disk. */
+	if (r->life.pending)
+		r->life.ask_until = r->life.due < r->life.expires ? r->life.due : consent_until(settings_peer(l->core->settings, c->peer), &r->m, l->at.now);
 	l->kept++;
 }
 

@@ -166,7 +166,7 @@ struct record *record_new(struct mitigation *m, uint32_t mid)
 	mitigation_init(m);
 	r->m.has_mid = true;
 	r->m.mid = mid;
-	r->life.due = r->life.expires = LEDGER_NEVER;
+	r->life.due = r->life.expires = r->life.ask_until = LEDGER_NEVER;
 	r->life.reported = STATUS_IN_PROGRESS;
 	return r;
 }
@@ -239,6 +239,11 @@ void life_grant(struct life *l, int64_t lifetime, int64_t now)
 	l->lifetime = lifetime;
 	l->expires = lifetime == LIFETIME_INDEFINITE ? LEDGER_NEVER : now + lifetime * 1000;
 	l->due = l->expires;
+}
+
+void life_wait(struct life *l)
+{
+	l->due = l->pending && l->ask_until < l->expires ? l->ask_until : l->expires;
 }
 
 void life_begin(struct life *l, int64_t now, int64_t wall)

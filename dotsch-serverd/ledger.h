@@ -28,6 +28,7 @@ enum phase {
 struct life {
 	enum phase phase;
 	bool pending;                /* waits for the owner's consent */
+	int64_t ask_until;           /* while it does: when the policy answers for him, or LEDGER_NEVER; a refresh does not put it off */
 	bool by_owner;               /* a person decided, not the policy */
 	int64_t lifetime;            /* granted: seconds, or LIFETIME_INDEFINITE */
 	int64_t expires;             /* when the lifetime runs out, or LEDGER_NEVER */
@@ -103,6 +104,8 @@ void ledger_run(struct ledger *t, int64_t now, void (*fn)(void *arg, struct reco
 
 /* Grants a lifetime from now on. */
 void life_grant(struct life *l, int64_t lifetime, int64_t now);
+/* Sets due to what comes first, the end of the lifetime or of the question. */
+void life_wait(struct life *l);
 /* The mitigation begins: wall is in ms since 1970. */
 void life_begin(struct life *l, int64_t now, int64_t wall);
 /* Seconds left, rounded up, of the lifetime, or of the period that a withdrawn one is still enforced; LIFETIME_INDEFINITE; 0 when over. */

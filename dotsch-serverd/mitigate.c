@@ -99,7 +99,7 @@ void mitigate_due(struct core *core, struct record *r, struct moment at, struct 
 		else if (r->life.pending)
 			consent_reject(core, r, "nobody answered in time", NULL, at, o);
 		else
-			r->life.due = r->life.expires;
+			life_wait(&r->life);
 		break;
 	case PHASE_TERMINATING:
 		mitigate_finish(core, r, STATUS_TERMINATED, "client", at, o);

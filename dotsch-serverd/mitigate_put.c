@@ -9,7 +9,6 @@
 #include "dots/cbor.h"
 #include "dots/validate.h"
 #include "emit.h"
-#include "policy.h"
 #include "preset.h"
 
 #define TERMINATING_MAX_S 300        /* RFC 9132, 4.4.4 */
@@ -112,10 +111,10 @@ static void refresh(struct put *p, struct record *r)
 	/* An efficacy update may leave the lifetime out: it stays what it is. */
 	if (p->asked->lifetime != LIFETIME_ABSENT)
 		life_grant(&r->life, granted(p), p->at.now);
-	else
-		r->life.due = r->life.expires;
 	if (r->life.repeats > 0)
 		r->life.due = before.due;
+	else
+		life_wait(&r->life);
 	ledger_changed(&p->core->ledger, r);
 	outcome_changed(p->o, r, &before);
 	if (life_live(&r->life))
@@ -269,14 +268,9 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 	r->life.terminating_s = ov->terminating_s;
 	life_grant(&r->life, lifetime, p->at.now);
 	if (verdict == VERDICT_ASK) {
-		struct ruling ruling;
-		int64_t until;
-
-		policy_rule(p->who->peer, &r->m, &ruling);
-		until = p->at.now + ruling.consent_s * INT64_C(1000);
 		r->life.pending = true;
-		if (ruling.consent_s != 0 && until < r->life.due)
-			r->life.due = until;
+		r->life.ask_until = consent_until(p->who->peer, &r->m, p->at.now);
+		life_wait(&r->life);
 		strncpy(r->note, why_ask, sizeof(r->note) - 1);
 	} else if (!preset_is(r)) {
 		life_begin(&r->life, p->at.now, p->at.wall);

@@ -31,11 +31,11 @@ static void fire(struct core *core, struct record *r, struct moment at, struct o
 	r->life.repeats = 0;
 	r->life.cause = CONFLICT_CAUSE_NONE;
 	r->life.reported = STATUS_IN_PROGRESS;
-	r->life.due = r->life.expires;
 	if (!r->life.pending)
 		life_begin(&r->life, at.now, at.wall);
 	else
-		r->life.due = consent_until(core, r, at.now);
+		r->life.ask_until = consent_until(settings_peer(core->settings, r->client->peer), &r->m, at.now);
+	life_wait(&r->life);
 	ledger_changed(&core->ledger, r);
 	outcome_line(o, emit_mitigate(r, at.now));
 	audit_note(o, r, "fired", "signal-loss", NULL);
@@ -90,7 +90,7 @@ void preset_due(struct core *core, struct record *r, struct moment at, struct ou
 	} else {
 		r->life.cause = CONFLICT_CAUSE_NONE;
 		r->life.start = 0;
-		r->life.due = r->life.expires;
+		life_wait(&r->life);
 	}
 	ledger_changed(&core->ledger, r);
 	outcome_note(o, r, EFFECT_REPORTED);

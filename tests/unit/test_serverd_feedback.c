@@ -301,6 +301,26 @@ static void unanswered_question_times_out_by_policy(void **state)
 	assert_int_equal(status_of(f, 8), STATUS_NONE);
 }
 
+/* Whoever asks again does not put it off, be his lifetimes long or short. */
+static void a_refresh_does_not_prolong_the_question(void **state)
+{
+	struct fixture *f = *state;
+
+	f->peers[0].policy.consent = CONSENT_ASK;
+	f->peers[0].policy.consent_s = 300;
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	put(f, 8, asking(TARGET, "10.20.30.41/32", 200));
+	advance(f, 150);
+	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 1800)), CODE_CHANGED);
+	assert_int_equal(put(f, 8, asking(TARGET, "10.20.30.41/32", 200)), CODE_CHANGED);
+	advance(f, 149);
+	assert_int_equal(n_lines(f), 0);
+	advance(f, 1);
+	assert_int_equal(n_lines(f), 2);
+	assert_int_equal(status_of(f, 7), STATUS_WITHDRAWN);
+	assert_int_equal(status_of(f, 8), STATUS_WITHDRAWN);
+}
+
 static enum verdict judge(struct fixture *f, const char *target, const char *source)
 {
 	struct mitigation m = asking(target, source, 60);
@@ -474,7 +494,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(status_and_counters), TEST(rates_are_averages_of_five_minutes), TEST(counters_wrap_and_begin_anew), TEST(hosts_stay_here_CH_47), TEST(refused_becomes_cause_4), TEST(status_lines_that_do_not_fit), TEST(own_types_are_dropped),
 		TEST(sync_names_every_live_mitigation), TEST(consent_ask_CH_29_CH_30), TEST(held_until_the_owner_names_the_device), TEST(decision_reject_CH_32), TEST(decision_errors),
-		TEST(unanswered_question_times_out_by_policy), TEST(never_auto), TEST(config_get_tells_values_and_bounds_CH_09), TEST(config_put_and_delete),
+		TEST(unanswered_question_times_out_by_policy), TEST(a_refresh_does_not_prolong_the_question), TEST(never_auto),
+		TEST(config_get_tells_values_and_bounds_CH_09), TEST(config_put_and_delete),
 		TEST(config_over_tcp), TEST(redirection_is_read), TEST(redirection_that_cannot_be_followed_is_4_00),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,6 +142,22 @@ static void every_phase_survives(void **state)
 	assert_int_equal(status_of(f, 1), STATUS_NONE);
 }
 
+/* Nor does a restart between the question and a refresh put the policy's answer off. */
+static void a_question_ends_in_its_time(void **state)
+{
+	struct kept *k = *state;
+	struct fixture *f = k->f;
+
+	f->peers[0].policy.consent = CONSENT_ASK;
+	f->peers[0].policy.consent_s = 300;
+	put(f, 7, asking(TARGET, SOURCE, 600));
+	keep(k);
+	restart(k, 100);
+	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 600)), CODE_CHANGED);
+	advance(f, 200);
+	assert_int_equal(status_of(f, 7), STATUS_WITHDRAWN);
+}
+
 static void what_ran_out_meanwhile_ends_at_once(void **state)
 {
 	struct kept *k = *state;
@@ -276,7 +292,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_kept, close_kept)
 	const struct CMUnitTest tests[] = {
-		TEST(what_was_answered_is_there_again), TEST(every_phase_survives), TEST(what_ran_out_meanwhile_ends_at_once), TEST(a_wrong_clock_prolongs_nothing),
+		TEST(what_was_answered_is_there_again), TEST(every_phase_survives), TEST(a_question_ends_in_its_time),
+		TEST(what_ran_out_meanwhile_ends_at_once), TEST(a_wrong_clock_prolongs_nothing),
 		TEST(replaced_and_ended_are_gone), TEST(the_credential_of_a_cuid_survives), TEST(an_armed_request_stays_armed), TEST(audit_trail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
