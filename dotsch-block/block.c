@@ -66,6 +66,7 @@ static void on_end(void *arg, int error)
 static void on_lull(void *arg)
 {
 	enforce_gathered(arg);
+	follow_unseen(arg);
 }
 
 static void on_signal(void *arg, int signal)

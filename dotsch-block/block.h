@@ -34,6 +34,7 @@ struct block {
 	struct loop_timer tick, watch;
 	int64_t follow_since;        /* loop time, ms, and how many changes of addresses were followed since then */
 	unsigned followed;
+	bool unseen;                 /* some entry is */
 	struct gathered gathered;
 	bool syncing;                /* between `begin` and `end` */
 };
@@ -58,6 +59,8 @@ void status_tick(struct block *b);
 
 /* follow.c: rtnetlink's news (watch.h). */
 void follow_neighbour(void *arg, const struct prefix *address, const uint8_t mac[6]);
+/* What the kernel knows already about devices that have just been blocked: lines name the addresses that were found once. */
+void follow_unseen(struct block *b);
 void follow_own(void *arg, const struct prefix *address, bool add);
 void follow_link(void *arg, const char *name);
 /* Flows past the packet filter (flows.h): those that a mitigation is about are cut. */

@@ -103,6 +103,13 @@ static struct unit *unit_new(const struct entry *e, struct plan *plan, const cha
 	return u;
 }
 
+/* Its neighbour entries are looked at when the burst of lines has ended. */
+static void look_for_device(struct block *b, struct entry *e)
+{
+	e->unseen = e->unit->plan.device && e->unit->plan.n_mac;
+	b->unseen |= e->unseen;
+}
+
 static int change(struct block *b, struct entry *e, struct plan *plan, const char *comment, struct reason *why)
 {
 	int64_t now = loop_now(b->loop);
@@ -116,6 +123,7 @@ static int change(struct block *b, struct entry *e, struct plan *plan, const cha
 		return -1;
 	e->applied = now;
 	e->looks = 0;
+	look_for_device(b, e);
 	return 0;
 }
 
@@ -146,6 +154,7 @@ static void installed(struct block *b, struct entry *e, struct unit *u, bool fai
 	e->unit = u;
 	e->sampled = e->applied = e->renewed;
 	e->looks = 0;
+	look_for_device(b, e);
 	taken(e);
 }
 

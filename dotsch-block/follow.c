@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -59,6 +60,35 @@ void follow_neighbour(void *arg, const struct prefix *address, const uint8_t mac
 	struct block *b = arg;
 	struct seen s = { b, address, mac };
 	table_each(&b->table, follow_one, &s);
+}
+
+struct unseen { struct block *b; struct entry **v; size_t n; };
+
+static void note_unseen(void *arg, struct entry *e)
+{
+	struct unseen *u = arg;
+	if (e->unseen)
+		u->v[u->n++] = e;
+	e->unseen = false;
+}
+
+static void seen_now(void *arg, const struct prefix *address, const uint8_t mac[6])
+{
+	struct unseen *u = arg;
+	struct seen s = { u->b, address, mac };
+	for (size_t i = 0; i < u->n; i++)
+		follow_one(&s, u->v[i]);
+}
+
+void follow_unseen(struct block *b)
+{
+	struct unseen u = { b, b->unseen && b->neighbours ? calloc(b->table.n + 1, sizeof *u.v) : NULL, 0 };
+	if (!u.v)
+		return;
+	b->unseen = false;
+	table_each(&b->table, note_unseen, &u);
+	watch_look(b->neighbours, seen_now, &u);
+	free(u.v);
 }
 
 /* At ingress nothing tells what is for this machine but its addresses, so that a rule in the way of a new one has to go. */

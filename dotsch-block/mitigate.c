@@ -155,8 +155,15 @@ static void keep_json(struct entry *entry, struct envelope *e)
 	}
 }
 
+/* A map names the addresses it has found once; the device may have moved since, and its rules with it. */
+static bool names_same_device(const struct entry *entry, uint64_t request, const struct envelope *e)
+{
+	const json_t *hosts = json_object_get(e->json, "hosts");
+	return entry->unit && !entry->exceeded && entry->unit->plan.n_mac && entry->request == request && hosts && entry->hosts && json_equal(hosts, entry->hosts);
+}
+
 /* Plans and carries out. The JSON of a long list is not needed any more, and is big. */
-static void decide(struct block *b, struct entry *entry, struct envelope *e, struct request *r)
+static void decide(struct block *b, struct entry *entry, struct envelope *e, struct request *r, bool same_device)
 {
 	char comment[NFT_COMMENT_MAX + 1];
 	struct plan plan;
@@ -172,7 +179,10 @@ static void decide(struct block *b, struct entry *entry, struct envelope *e, str
 	}
 	describe(entry, &plan, in.hosts, in.n_hosts, comment, sizeof comment);
 	json_object_del(e->json, DOTS_JSON_SCOPE);
-	carry_out(b, entry, &plan, in.has_hosts && !in.n_hosts, comment);
+	if (same_device && plan.outcome == PLAN_ENFORCE && plan.device)
+		enforce_again(b, entry);
+	else
+		carry_out(b, entry, &plan, in.has_hosts && !in.n_hosts, comment);
 	plan_free(&plan);
 	free(old);
 }
@@ -202,9 +212,10 @@ void block_mitigate(struct block *b, struct envelope *e)
 	} else if (keeps_device(entry, request, &r)) {
 		enforce_again(b, entry);
 	} else {
+		bool same_device = names_same_device(entry, request, e);
 		entry->request = request;
 		keep_json(entry, e);
-		decide(b, entry, e, &r);
+		decide(b, entry, e, &r, same_device);
 	}
 	request_free(&r);
 	if (left == 0 || entry->gathered)

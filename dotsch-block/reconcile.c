@@ -87,6 +87,8 @@ void reconcile_line(struct block *b, struct envelope *e)
 	} else if (event && !strcmp(event, "end") && b->syncing) {
 		b->syncing = false;
 		end_unnamed(b);
+		/* The rules of the earlier run may have followed a device to an address that no line names. */
+		follow_unseen(b);
 		if (kernel_count_leftovers(b->kernel, &why) < 0)
 			log_warning("%s", why.text);
 		carry_counters(b);

@@ -26,6 +26,7 @@ struct entry {
 	bool refused, exceeded;
 	bool tuple;                          /* an external tuple stands in for a host that was not found: never more than in progress */
 	bool stops;                          /* the action stops packets, so its counters are of dropped ones */
+	bool unseen;                         /* a device whose neighbour entries have not been looked at since its rules went in */
 	bool gathered;                       /* waits for the end of a burst of lines, to go into the kernel */
 	bool matched, unsent, named;         /* named: by the sync under way */
 	enum dots_status status;

@@ -25,6 +25,7 @@ struct ear { struct watch *w; struct nl_sock *sock; struct loop_fd fd; };
 struct watch {
 	struct loop *loop;
 	struct ear ear[SOCKETS];
+	struct nl_sock *asked;       /* for what is asked, so that answers and news do not mix */
 	const struct watch_ops *ops;
 	void *arg;
 };
@@ -40,14 +41,14 @@ static bool address_of(const struct nlattr *a, int family, struct prefix *out)
 	return true;
 }
 
-static void neighbour(struct watch *w, struct nlmsghdr *h)
+static void neighbour(struct nlmsghdr *h, void (*fn)(void *arg, const struct prefix *address, const uint8_t mac[6]), void *arg)
 {
 	struct nlattr *tb[NDA_MAX + 1];
 	const struct ndmsg *m = nlmsg_data(h);
 	struct prefix address;
 	if (nlmsg_parse(h, sizeof *m, tb, NDA_MAX, NULL) >= 0 && (m->ndm_state & KNOWN) && address_of(tb[NDA_DST], m->ndm_family, &address) && tb[NDA_LLADDR] &&
 	    nla_len(tb[NDA_LLADDR]) == 6)
-		w->ops->neighbour(w->arg, &address, nla_data(tb[NDA_LLADDR]));
+		fn(arg, &address, nla_data(tb[NDA_LLADDR]));
 }
 
 static void own(struct watch *w, struct nlmsghdr *h, bool add)
@@ -72,11 +73,29 @@ void watch_take(struct watch *w, void *data, int len)
 {
 	for (struct nlmsghdr *h = data; nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
 		if (h->nlmsg_type == RTM_NEWNEIGH && nlmsg_valid_hdr(h, sizeof(struct ndmsg)))
-			neighbour(w, h);
+			neighbour(h, w->ops->neighbour, w->arg);
 		else if (h->nlmsg_type == RTM_NEWLINK && nlmsg_valid_hdr(h, sizeof(struct ifinfomsg)))
 			link_up(w, h);
 		else if ((h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR) && nlmsg_valid_hdr(h, sizeof(struct ifaddrmsg)))
 			own(w, h, h->nlmsg_type == RTM_NEWADDR);
+	}
+}
+
+void watch_look(struct watch *w, void (*fn)(void *arg, const struct prefix *address, const uint8_t mac[6]), void *arg)
+{
+	struct ndmsg all = { .ndm_family = AF_UNSPEC };
+	struct sockaddr_nl from;
+	bool more = nl_send_simple(w->asked, RTM_GETNEIGH, NLM_F_DUMP, &all, sizeof all) >= 0;
+	while (more) {
+		unsigned char *data = NULL;
+		int len = nl_recv(w->asked, &from, &data, NULL);
+		more = len > 0;
+		for (struct nlmsghdr *h = (struct nlmsghdr *)(void *)data; len > 0 && nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
+			if (h->nlmsg_type == RTM_NEWNEIGH && nlmsg_valid_hdr(h, sizeof(struct ndmsg)))
+				neighbour(h, fn, arg);
+			more &= h->nlmsg_type != NLMSG_DONE && h->nlmsg_type != NLMSG_ERROR;
+		}
+		free(data);
 	}
 }
 
@@ -111,7 +130,9 @@ struct watch *watch_new(struct loop *l, const struct watch_ops *ops, void *arg)
 	w->loop = l;
 	w->ops = ops;
 	w->arg = arg;
-	if (!listen_to(w, NEIGHBOURS, RTNLGRP_NEIGH, 0, 0) || !listen_to(w, OURS, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR)) {
+	w->asked = nl_socket_alloc();
+	errno = EIO;
+	if (!w->asked || nl_connect(w->asked, NETLINK_ROUTE) < 0 || !listen_to(w, NEIGHBOURS, RTNLGRP_NEIGH, 0, 0) || !listen_to(w, OURS, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR)) {
 		watch_free(w);
 		return NULL;
 	}
@@ -125,5 +146,7 @@ void watch_free(struct watch *w)
 		if (w->ear[i].sock)
 			nl_socket_free(w->ear[i].sock);
 	}
+	if (w && w->asked)
+		nl_socket_free(w->asked);
 	free(w);
 }

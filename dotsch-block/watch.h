@@ -20,6 +20,8 @@ struct watch_ops {
 /* NULL with errno when the kernel refuses; ops must outlive it. watch_free takes NULL. */
 struct watch *watch_new(struct loop *l, const struct watch_ops *ops, void *arg);
 void watch_free(struct watch *w);
+/* Every neighbour the kernel knows now, one after the other, before it returns. */
+void watch_look(struct watch *w, void (*fn)(void *arg, const struct prefix *address, const uint8_t mac[6]), void *arg);
 /* One read of the kernel's news; the loop calls it. */
 void watch_take(struct watch *w, void *data, int len);
 

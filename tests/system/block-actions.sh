@@ -193,6 +193,20 @@ at router ip neighbor replace 198.51.100.7 lladdr 02:00:00:00:00:99 dev lan0 nud
 wait_for 5 follows 198.51.100.7 pass
 ok $? 'its old address is another device now'
 expect drop 'udp 198.51.100.20 203.0.113.9 1 1' 'the device stays blocked'
+# A map goes on naming the address that it has found once.
+request 4 "$to,$from,$life" "$device"
+expect drop 'udp 198.51.100.20 203.0.113.9 1 1' 'a refresh leaves the device blocked where it is'
+expect pass 'udp 198.51.100.7 203.0.113.9 1 1' 'and the other device free'
+block_stop KILL
+at router ip neighbor replace 198.51.100.22 lladdr 02:00:00:00:00:66 dev lan0 nud reachable
+block_start
+{ echo '{"type":"sync","event":"begin"}'; request_line 4 "$to,$from,$life" "$device"; echo '{"type":"sync","event":"end"}'; } >&7
+wait_for 5 follows 198.51.100.7 pass
+ok $? 'after a restart the other device is free'
+expect drop 'udp 198.51.100.20 203.0.113.9 1 1' 'and the device is blocked'
+expect drop 'udp 198.51.100.22 203.0.113.9 1 1' 'at the address, too, that it got meanwhile'
+at router ip neighbor replace 198.51.100.22 lladdr 02:00:00:00:00:99 dev lan0 nud reachable
+wait_for 5 follows 198.51.100.22 pass
 at router ip neighbor replace 198.51.100.20 lladdr 02:00:00:00:00:99 dev lan0 nud reachable
 wait_for 5 follows 198.51.100.20 pass
 ok $? 'its last address is another device now'
