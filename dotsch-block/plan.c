@@ -27,6 +27,7 @@ void plan_free(struct plan *p)
 	for (int f = 0; f < 2; f++) {
 		prefix_list_free(&p->target[f]);
 		prefix_list_free(&p->source[f]);
+		prefix_list_free(&p->victim[f]);
 	}
 	prefix_list_free(&p->allowed);
 	range_list_free(&p->target_port);
@@ -247,12 +248,33 @@ static bool choose(const struct plan_input *in, const struct plan_policy *policy
 	return true;
 }
 
-/* A quarantined device reaches nothing but what is allowed, so its target is everything. */
-static int everywhere(struct plan *p)
+static int allow(struct plan *p, const struct prefix_list *l)
 {
+	for (size_t i = 0; l && i < l->n; i++)
+		if (prefix_list_add(&p->allowed, &l->v[i]) < 0)
+			return -1;
+	return 0;
+}
+
+/* Where packets are seen that are for this machine or the link: without neighbour discovery the services over IPv6 are out of reach, too. */
+static int allow_own_link(struct plan *p, const struct plan_policy *policy)
+{
+	struct prefix multicast[] = { { .family = 4, .len = 4, .addr = { 224 } }, { .family = 6, .len = 8, .addr = { 0xff } } };
+	struct prefix_list l = { .v = multicast, .n = 2 };
+	if (p->hook != HOOK_PREROUTING && p->hook != HOOK_INGRESS)
+		return 0;
+	return allow(p, &l) < 0 || allow(p, policy->own) < 0 ? -1 : 0;
+}
+
+/* A quarantined device reaches nothing but what is allowed, so its target is everything; and the one that the request names, not even by that. */
+static int everywhere(struct plan *p, const struct plan_policy *policy)
+{
+	if (allow(p, policy->allowed) < 0 || allow(p, policy->never) < 0 || allow_own_link(p, policy) < 0)
+		return -1;
 	for (int f = 0; f < 2; f++) {
 		struct prefix all = { .family = f ? 6 : 4 };
-		p->target[f].n = 0;
+		p->victim[f] = p->target[f];
+		p->target[f] = (struct prefix_list){ 0 };
 		if (prefix_list_add(&p->target[f], &all) < 0)
 			return -1;
 	}
@@ -278,14 +300,11 @@ int plan_make(const struct plan_input *in, const struct plan_policy *policy, str
 	if (copy_ranges(&p->target_port, &m->target_port) < 0 || copy_ranges(&p->types, &m->source_icmp_type) < 0 ||
 	    protocols(in, p, m->target_port.n || m->source_port.n, m->source_icmp_type.n) < 0)
 		goto no_memory;
-	for (size_t i = 0; policy->allowed && p->action.verb == VERB_QUARANTINE && i < policy->allowed->n; i++)
-		if (prefix_list_add(&p->allowed, &policy->allowed->v[i]) < 0)
-			goto no_memory;
 	if (protected(p, policy))
 		return 0;
 	if (!types_fit(&p->types))
 		return not_enforced(p, PLAN_REFUSED, "invalid", "an ICMP type is a number from 0 to 255");
-	if (p->action.verb == VERB_QUARANTINE && everywhere(p) < 0)
+	if (p->action.verb == VERB_QUARANTINE && everywhere(p, policy) < 0)
 		goto no_memory;
 	for (int f = 0; f < 2; f++) {
 		uint8_t family = f ? 6 : 4;

@@ -84,7 +84,8 @@ struct plan {
 	bool by_mac;                 /* IPv6 rules test it too */
 	struct range_list target_port, source_port, types;   /* merged; empty = any */
 	struct protocol_list ported, plain;
-	struct prefix_list allowed;  /* quarantine */
+	struct prefix_list allowed;  /* quarantine: beside its services; never-block is among them */
+	struct prefix_list victim[2];        /* quarantine: what the request names, to which nothing is allowed */
 	struct plan_rule rule[PLAN_MAX_RULES];
 	size_t n_rules;
 };

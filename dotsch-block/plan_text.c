@@ -124,6 +124,7 @@ bool plan_equal(const struct plan *a, const struct plan *b)
 	return a->outcome == b->outcome && a->hook == b->hook && a->device == b->device && a->any_source == b->any_source && a->n_rules == b->n_rules &&
 	    a->action.verb == b->action.verb && a->action.rate == b->action.rate && a->action.bytes == b->action.bytes && a->action.number == b->action.number &&
 	    bytes_equal(a->mac, a->n_mac, b->mac, b->n_mac, 6) && prefixes_equal(&a->allowed, &b->allowed) &&
+	    prefixes_equal(&a->victim[0], &b->victim[0]) && prefixes_equal(&a->victim[1], &b->victim[1]) &&
 	    bytes_equal(a->target_port.v, a->target_port.n, b->target_port.v, b->target_port.n, sizeof(struct range)) &&
 	    bytes_equal(a->source_port.v, a->source_port.n, b->source_port.v, b->source_port.n, sizeof(struct range)) &&
 	    bytes_equal(a->types.v, a->types.n, b->types.v, b->types.n, sizeof(struct range)) &&

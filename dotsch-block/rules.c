@@ -22,7 +22,8 @@ char *unit_name(uint32_t id, const char *suffix, char out[NFT_NAME_MAX])
 	return out;
 }
 
-static const char *const gate_suffix[2] = { "_t4", "_t6" }, *const source_suffix[2] = { "_s4", "_s6" }, *const allowed_suffix[2] = { "_a4", "_a6" };
+static const char *const gate_suffix[2] = { "_t4", "_t6" }, *const source_suffix[2] = { "_s4", "_s6" }, *const allowed_suffix[2] = { "_a4", "_a6" },
+	*const victim_suffix[2] = { "_v4", "_v6" };
 
 bool rules_bulky(const struct plan *p, int family)
 {
@@ -203,6 +204,51 @@ static void add_rule(struct nft *n, uint32_t id, const struct plan *p, const str
 	nft_rule_end(n);
 }
 
+/* Which families the rules test by address, and whether any tests the MAC. */
+static bool uses(const struct plan *p, int family, bool mac)
+{
+	for (size_t i = 0; i < p->n_rules; i++)
+		if (p->rule[i].mac == mac && (family < 0 || (p->rule[i].family == 6) == family))
+			return true;
+	return false;
+}
+
+bool rules_have_gate(const struct plan *p, int family)
+{
+	return uses(p, family, false) || uses(p, family, true);
+}
+
+bool rules_have_sources(const struct plan *p, int family)
+{
+	return uses(p, family, false) && !p->any_source;
+}
+
+static bool has_victims(const struct plan *p, int family)
+{
+	return p->victim[family].n && rules_have_gate(p, family);
+}
+
+/* Before the exceptions: the attack itself may be one of DNS. */
+static void add_victims(struct nft *n, uint32_t id, const struct plan *p)
+{
+	char name[NFT_NAME_MAX], set[NFT_NAME_MAX];
+	unit_name(id, "", name);
+	for (int f = 0; f < 2; f++)
+		if (has_victims(p, f))
+			sets_add_prefixes(n, id, victim_suffix[f], f, &p->victim[f], false, 0);
+	for (size_t i = 0; i < p->n_rules; i++) {
+		int f = p->rule[i].family == 6;
+		if (!has_victims(p, f))
+			continue;
+		nft_rule_begin(n, name);
+		test_packet(n, id, p, &p->rule[i]);
+		nft_load_payload(n, NFT_BASE_NETWORK, f ? 24 : 16, f ? 16 : 4);
+		nft_lookup(n, unit_name(id, victim_suffix[f], set), false);
+		act(n, name, &p->action, false);
+		nft_rule_end(n);
+	}
+}
+
 /* What a quarantined device may still do: get an address, resolve names, and reach what the policy allows. */
 static const struct { uint8_t protocol; uint16_t port; } services[] = { { 17, 53 }, { 6, 53 }, { 17, 67 }, { 17, 547 } };
 
@@ -238,25 +284,6 @@ static void add_exceptions(struct nft *n, uint32_t id, const struct plan *p)
 	}
 }
 
-/* Which families the rules test by address, and whether any tests the MAC. */
-static bool uses(const struct plan *p, int family, bool mac)
-{
-	for (size_t i = 0; i < p->n_rules; i++)
-		if (p->rule[i].mac == mac && (family < 0 || (p->rule[i].family == 6) == family))
-			return true;
-	return false;
-}
-
-bool rules_have_gate(const struct plan *p, int family)
-{
-	return uses(p, family, false) || uses(p, family, true);
-}
-
-bool rules_have_sources(const struct plan *p, int family)
-{
-	return uses(p, family, false) && !p->any_source;
-}
-
 void rules_add(struct nft *n, uint32_t id, const struct plan *p, const struct mark *mark, const char *comment, uint64_t timeout_ms, uint64_t packets, uint64_t bytes)
 {
 	char name[NFT_NAME_MAX], summary[NFT_COMMENT_MAX + 1];
@@ -279,8 +306,10 @@ void rules_add(struct nft *n, uint32_t id, const struct plan *p, const struct ma
 	sets_add_ranges(n, id, "_dp", &p->target_port);
 	sets_add_ranges(n, id, "_it", &types);
 	nft_add_chain(n, name, plan_summary(p, summary, sizeof summary));
-	if (p->action.verb == VERB_QUARANTINE)
+	if (p->action.verb == VERB_QUARANTINE) {
+		add_victims(n, id, p);
 		add_exceptions(n, id, p);
+	}
 	for (size_t i = 0; i < p->n_rules; i++)
 		add_rule(n, id, p, &p->rule[i]);
 }
@@ -316,6 +345,8 @@ void rules_sets(uint32_t id, const struct plan *p, rules_fn *fn, void *arg)
 			one_set(id, allowed_suffix[f], counted_prefixes(&l, prefixes_all_hosts(&l)), fn, arg);
 		}
 		prefix_list_free(&l);
+		if (has_victims(p, f))
+			one_set(id, victim_suffix[f], counted_prefixes(&p->victim[f], prefixes_all_hosts(&p->victim[f])), fn, arg);
 	}
 	if (uses(p, -1, true))
 		one_set(id, "_mac", (uint32_t)p->n_mac, fn, arg);
@@ -336,6 +367,8 @@ uint32_t rules_count(const struct plan *p)
 	uint32_t n = (uint32_t)p->n_rules;
 	for (size_t i = 0; p->action.verb == VERB_REJECT && i < p->n_rules; i++)
 		n += may_be_tcp(p, &p->rule[i]);
+	for (size_t i = 0; i < p->n_rules; i++)
+		n += has_victims(p, p->rule[i].family == 6);
 	for (int f = 0; p->action.verb == VERB_QUARANTINE && f < 2; f++) {
 		bool some = false;
 		for (size_t i = 0; i < p->allowed.n; i++)

@@ -61,12 +61,15 @@ is "$(counted 1)" 1 'log counts'
 block_stop
 at router "$block" flush
 
-block_start --action quarantine --allow 203.0.113.200/29
+block_start --action quarantine --allow 203.0.113.200/29 --never-block 203.0.113.64/29
 request 1 "$to,$from,$life" "$device"
 expect drop 'udp 198.51.100.7 203.0.113.77 5000 9' 'quarantine: everything of the device'
 expect drop 'tcp 198.51.100.99 203.0.113.9 1 443' 'quarantine: also from another address of it'
 expect drop 'udp 2001:db8:123::1 2001:db8:c000::1 1 1' 'quarantine: IPv6'
 expect pass 'udp 198.51.100.7 203.0.113.77 5000 53' 'quarantine: DNS'
+expect drop "$it" 'quarantine: but not to the target of the request, whose attack it may be'
+expect drop 'udp 198.51.100.99 203.0.113.9 5000 53' 'quarantine: nor from another address of the device'
+expect pass 'tcp 198.51.100.7 203.0.113.65 1 443' 'quarantine: what the policy never blocks'
 expect pass 'tcp 198.51.100.7 203.0.113.201 1 443' 'quarantine: what is allowed'
 expect pass 'udp 198.51.100.8 203.0.113.77 5000 9 mac=02:00:00:00:00:99' 'quarantine: not of others'
 block_stop
