@@ -45,7 +45,8 @@ static void follow_one(void *arg, struct entry *e)
 	bool same = has_mac(p, s->mac);
 	size_t before = l->n;
 	/* A family that no host had an address of is none the request was about. */
-	if ((same && (!rules_have_sources(p, f) || l->n >= MOST_ADDRESSES || prefix_link_local(s->address))) || !may_follow(s->b))
+	if ((same && (!rules_have_sources(p, f) || l->n >= MOST_ADDRESSES || prefix_link_local(s->address) || policy_spares(s->b->policy, s->address))) ||
+	    !may_follow(s->b))
 		return;
 	if (kernel_source(s->b->kernel, e->unit, s->address, same, &why) < 0)
 		log_warning("following the device of mitigation %u: %s", e->mid, why.text);

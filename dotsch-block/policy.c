@@ -157,6 +157,17 @@ struct prefix_list *policy_own(struct policy *p)
 	return &p->own;
 }
 
+bool policy_spares(const struct policy *p, const struct prefix *address)
+{
+	for (size_t i = 0; i < p->never.n; i++)
+		if (prefix_contains(&p->never.v[i], address))
+			return true;
+	for (size_t i = 0; i < p->own.n; i++)
+		if (prefix_equal(&p->own.v[i], address))
+			return true;
+	return false;
+}
+
 void policy_set_hook(struct policy *p, enum hook hook)
 {
 	p->hook = hook;

@@ -16,6 +16,8 @@ void policy_print(const struct policy *p, FILE *out);        /* as understood; n
 void policy_for(const struct policy *p, const char *peer, const struct plan_input *in, struct plan_policy *out);
 /* This machine's own addresses, which the policy keeps: nothing that comes here may be blocked. */
 struct prefix_list *policy_own(struct policy *p);
+/* No rule may touch it: an address of never-block, or this machine's own. */
+bool policy_spares(const struct policy *p, const struct prefix *address);
 /* The hook for requests as they are, once it is known. */
 void policy_set_hook(struct policy *p, enum hook hook);
 /* Each action that may come up; index from 0, NULL past the end. */
