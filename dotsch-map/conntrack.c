@@ -43,17 +43,6 @@ static struct nl_sock *open_socket(int protocol)
 	return s;
 }
 
-struct conntrack *conntrack_open(struct reason *why)
-{
-	struct conntrack *c = calloc(1, sizeof *c);
-	if (!c || !(c->ct = open_socket(NETLINK_NETFILTER)) || !(c->route = open_socket(NETLINK_ROUTE))) {
-		conntrack_close(c);
-		reason_set(why, REASON_BAD_REQUEST, "", "", "netlink: %s", strerror(errno));
-		return NULL;
-	}
-	return c;
-}
-
 void conntrack_close(struct conntrack *c)
 {
 	if (!c)
@@ -179,7 +168,8 @@ static bool set_tuple(struct nfnl_ct *ct, const struct flow_key *k)
 	return ok;
 }
 
-int conntrack_get(struct conntrack *c, const struct flow_key *key, struct flow *out, struct reason *why)
+/* libnl's error, or 0 with what was found. */
+static int get(struct conntrack *c, const struct flow_key *key, struct flow *out)
 {
 	struct nl_msg *msg = NULL;
 	struct nfnl_ct *ct = nfnl_ct_alloc();
@@ -193,9 +183,37 @@ int conntrack_get(struct conntrack *c, const struct flow_key *key, struct flow *
 	}
 	if (ct)
 		nfnl_ct_put(ct);
-	if (error == -NLE_OBJ_NOTFOUND)
-		return 0;
+	return error == -NLE_OBJ_NOTFOUND ? 0 : error;
+}
+
+int conntrack_get(struct conntrack *c, const struct flow_key *key, struct flow *out, struct reason *why)
+{
+	int error = get(c, key, out);
 	return error < 0 ? nl_reason(why, "conntrack", error) : out->inside.family != 0;
+}
+
+/* Anybody may open the sockets: only a question, after a flow that nobody has, tells whether it is answered. */
+static bool permitted(struct conntrack *c, struct reason *why)
+{
+	static const uint8_t nobody[4];
+	struct flow_key key = { .family = 4, .proto = IPPROTO_UDP, .target = prefix_make(4, nobody, 32), .external = prefix_make(4, nobody, 32), .has_ports = true };
+	struct flow none;
+	int error = get(c, &key, &none);
+	if (error != -NLE_PERM && error != -NLE_NOACCESS)
+		return true;
+	nl_reason(why, "conntrack", error);
+	return false;
+}
+
+struct conntrack *conntrack_open(struct reason *why)
+{
+	struct conntrack *c = calloc(1, sizeof *c);
+	if (!c || !(c->ct = open_socket(NETLINK_NETFILTER)) || !(c->route = open_socket(NETLINK_ROUTE)))
+		reason_set(why, REASON_BAD_REQUEST, "", "", "netlink: %s", strerror(errno));
+	else if (permitted(c, why))
+		return c;
+	conntrack_close(c);
+	return NULL;
 }
 
 static bool put_filter(struct nl_msg *msg, const struct flow_key *k)

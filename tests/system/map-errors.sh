@@ -88,4 +88,15 @@ done
 says 0 'nat.json: no --captured given, so its modification time counts as the time of the capture' --nat nat.json
 says 0 'nat.json: 6 mappings' --captured 2026-11-22T10:30:00Z --nat nat.json
 says 0 'x.snap: 6 mappings of [0-9]+ addresses, [0-9]+ rules, [0-9]+ bindings' compile --captured 2026-11-22T10:30:00Z --nat nat.json -o x.snap
+
+# The kernel's own table is not told to everybody: that is found at the start, not at the first request.
+if unshare -rn true 2>/dev/null; then
+	for arguments in --conntrack 'export --conntrack'; do
+		# shellcheck disable=SC2086 # its words
+		timeout 20 unshare -rn setpriv --bounding-set=-net_admin --inh-caps=-net_admin "$map" $arguments </dev/null >out 2>err
+		like "$? $(cat out err)" '^111 dotsch-map: error: conntrack: not permitted; the capability CAP_NET_ADMIN is needed$' "$arguments without the capability"
+	done
+else
+	ok 0 'without the capability # SKIP no namespaces'
+fi
 done_testing
