@@ -75,6 +75,7 @@ void nft_range(struct nft *n, const void *from, const void *to, unsigned len);
 void nft_lookup(struct nft *n, const char *set, bool verdict);
 void nft_count(struct nft *n, const char *counter);
 void nft_jump(struct nft *n, const char *chain);
+void nft_goto(struct nft *n, const char *chain);             /* does not come back: what follows the jump to this one goes on */
 void nft_verdict(struct nft *n, int code);                                   /* NF_DROP, NF_ACCEPT, NFT_RETURN */
 #define NFT_VERDICT_DROP 0
 #define NFT_VERDICT_ACCEPT 1

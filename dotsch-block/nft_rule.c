@@ -135,6 +135,11 @@ void nft_jump(struct nft *n, const char *chain)
 	verdict(n, NFT_JUMP, chain);
 }
 
+void nft_goto(struct nft *n, const char *chain)
+{
+	verdict(n, NFT_GOTO, chain);
+}
+
 void nft_verdict(struct nft *n, int code)
 {
 	verdict(n, code, NULL);

@@ -151,6 +151,9 @@ static bool intact(struct kernel *k, int64_t now)
 			continue;
 		char name[NFT_NAME_MAX];
 		tally(&c, unit_name(k->unit[i]->id, "", name), 1 + rules_count(&k->unit[i]->plan));
+		/* Itself, its rule, and those that lead to it. */
+		if (rules_share_limit(&k->unit[i]->plan))
+			tally(&c, unit_name(k->unit[i]->id, RULES_LIMIT, name), 2 + (int64_t)k->unit[i]->plan.n_rules);
 		rules_sets(k->unit[i]->id, &k->unit[i]->plan, expect_set, &c);
 	}
 	for (int h = HOOK_PREROUTING; ok && h < HOOKS; h++)

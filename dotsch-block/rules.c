@@ -185,9 +185,23 @@ static bool may_be_tcp(const struct plan *p, const struct plan_rule *r)
 	    (r->shape == SHAPE_PROTOCOLS && memchr(p->plain.v, IPPROTO_NUMBER_TCP, p->plain.n));
 }
 
+bool rules_share_limit(const struct plan *p)
+{
+	return p->action.verb == VERB_LIMIT && p->n_rules > 1;
+}
+
+static void add_limit(struct nft *n, uint32_t id, const struct plan *p, const char *comment)
+{
+	char chain[NFT_NAME_MAX], counter[NFT_NAME_MAX];
+	nft_add_chain(n, unit_name(id, RULES_LIMIT, chain), comment);
+	nft_rule_begin(n, chain);
+	act(n, unit_name(id, "", counter), &p->action, false);
+	nft_rule_end(n);
+}
+
 static void add_rule(struct nft *n, uint32_t id, const struct plan *p, const struct plan_rule *r)
 {
-	char name[NFT_NAME_MAX];
+	char name[NFT_NAME_MAX], limit[NFT_NAME_MAX];
 	uint8_t tcp = IPPROTO_NUMBER_TCP;
 	unit_name(id, "", name);
 	if (p->action.verb == VERB_REJECT && may_be_tcp(p, r)) {
@@ -200,7 +214,10 @@ static void add_rule(struct nft *n, uint32_t id, const struct plan *p, const str
 	}
 	nft_rule_begin(n, name);
 	test_packet(n, id, p, r);
-	act(n, name, &p->action, false);
+	if (rules_share_limit(p))
+		nft_goto(n, unit_name(id, RULES_LIMIT, limit));
+	else
+		act(n, name, &p->action, false);
 	nft_rule_end(n);
 }
 
@@ -306,6 +323,8 @@ void rules_add(struct nft *n, uint32_t id, const struct plan *p, const struct ma
 	sets_add_ranges(n, id, "_dp", &p->target_port);
 	sets_add_ranges(n, id, "_it", &types);
 	nft_add_chain(n, name, plan_summary(p, summary, sizeof summary));
+	if (rules_share_limit(p))
+		add_limit(n, id, p, summary);
 	if (p->action.verb == VERB_QUARANTINE) {
 		add_victims(n, id, p);
 		add_exceptions(n, id, p);
@@ -386,9 +405,13 @@ static void delete_set(void *arg, const char *name, uint32_t elements)
 
 void rules_delete(struct nft *n, uint32_t id, const struct plan *p)
 {
-	char name[NFT_NAME_MAX];
+	char name[NFT_NAME_MAX], limit[NFT_NAME_MAX];
 	unit_name(id, "", name);
 	nft_flush_chain(n, name);
+	if (rules_share_limit(p)) {
+		nft_flush_chain(n, unit_name(id, RULES_LIMIT, limit));
+		nft_del_chain(n, limit);
+	}
 	nft_del_chain(n, name);
 	rules_sets(id, p, delete_set, n);
 	nft_del_counter(n, name);

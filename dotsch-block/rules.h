@@ -31,6 +31,9 @@ void rules_delete(struct nft *n, uint32_t id, const struct plan *p);
 typedef void rules_fn(void *arg, const char *name, uint32_t elements);
 void rules_sets(uint32_t id, const struct plan *p, rules_fn *fn, void *arg);
 uint32_t rules_count(const struct plan *p);
+/* Several rules share one limit, in a chain of one rule of its own. */
+#define RULES_LIMIT "_l"
+bool rules_share_limit(const struct plan *p);
 /* Gives the gates another timeout, whether they have run out or not. */
 void rules_renew(struct nft *n, uint32_t id, const struct plan *p, uint64_t timeout_ms);
 /* The same chain with another list of sources: what to is more, is added; what it lacks, deleted. False when the kinds of sets differ, and nothing was added. */

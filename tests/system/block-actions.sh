@@ -35,6 +35,18 @@ ok $? "limit: $passed of 200 packets at once pass"
 is "$(counted 1)" "$((200 - passed))" 'limit counts what it drops'
 block_stop
 at router "$block" flush
+block_start --action limit:1/s
+request 2 "\"target-prefix\":[\"203.0.113.9/32\",\"2001:db8:c000::9/128\"],\"ietf-dots-call-home:source-prefix\":[\"198.51.100.7/32\",\"2001:db8:123::7/128\"],\"target-protocol\":[1,17],\"target-port-range\":[{\"lower-port\":53}],$life"
+began=$(date +%s%N)
+passed=$(for _ in $(seq 60); do printf '%s\n' "$it" 'udp 2001:db8:123::7 2001:db8:c000::9 5000 53' 'icmp 198.51.100.7 203.0.113.9 8 0'; done | packets | grep -c pass)
+most=$((2 + ($(date +%s%N) - began) / 1000000000))
+[ "$passed" -ge 1 ] && [ "$passed" -le "$most" ]
+ok $? "limit: one for all rules ($passed of at most $most)"
+is "$(counted 2)" "$((180 - passed))" 'limit counts what all rules drop'
+withdraw 2
+is "$(at router nft list table inet dotsch | grep -cE 'chain|set|map|counter')" 0 'limit: nothing is left'
+block_stop
+at router "$block" flush
 block_start --action reject
 request 1 "$to,$from,$life"
 unreachable() { at router awk '/^Icmp: In/ { for (i = 1; i <= NF; i++) if ($i == "OutDestUnreachs") n = i } /^Icmp: [0-9]/ { print $n }' /proc/net/snmp; }
