@@ -38,6 +38,7 @@ noinst_LIBRARIES += %D%/libserverd.a
 	%D%/sigconfig.c %D%/sigconfig.h \
 	%D%/ledger.c %D%/ledger.h \
 	%D%/stages.c %D%/stages.h \
+	%D%/unsaved.c %D%/unsaved.h \
 	%D%/view.c %D%/view.h \
 	%D%/words.c %D%/words.h
 SERVERD_LIBS = dotsch-serverd/libserverd.a $(LINK_LIBS) $(STORE_LIBS) $(DOTS_LIBS) $(BASE_LIBS) $(CBOR_LIBS) $(READLINE_LIBS) $(LIBNL_LIBS)

@@ -103,6 +103,15 @@ int outcome_note(struct outcome *o, struct record *r, enum effect_kind kind)
 	return next(o, kind, r) != NULL ? 0 : -1;
 }
 
+int outcome_again(struct outcome *o, const struct effect *e)
+{
+	if (outcome_reserve(o, 1) != 0)
+		return -1;
+	o->effects[o->n_effects++] = (struct effect){ .kind = e->kind, .client = e->client, .mid = e->mid };
+	e->client->refs++;
+	return 0;
+}
+
 static bool note_contender(void *arg, struct record *other)
 {
 	return outcome_note(arg, other, EFFECT_REPORTED) == 0;

@@ -40,6 +40,8 @@ int outcome_added(struct outcome *o, struct record *r);
 int outcome_changed(struct outcome *o, struct record *r, const struct life *before);
 int outcome_removed(struct outcome *o, struct record *r);
 int outcome_note(struct outcome *o, struct record *r, enum effect_kind kind);   /* EFFECT_REPORTED or EFFECT_HOSTS; nothing to undo */
+/* The same record once more, as another outcome has it, but with nothing to undo. -1 out of memory. */
+int outcome_again(struct outcome *o, const struct effect *e);
 /* The clients of the same peer that r overlaps with, or did: they read again (EFFECT_REPORTED). */
 void outcome_contenders(struct outcome *o, const struct record *r);
 /* Room for n more effects, so that the next n calls cannot fail. */

@@ -199,6 +199,7 @@ static void on_committed(void *arg, bool ok, const char *why)
 		/* What happened by itself has happened; what was asked for is refused. */
 		if (c->in != NULL)
 			take_back(c->server, &c->o);
+		unsaved_add(&c->server->unsaved, &c->o, c->in != NULL);
 	}
 	fulfil(c->server, &c->o, c->in);
 	free(c);
@@ -395,6 +396,7 @@ struct server *server_new(struct loop *l, const struct settings *settings, const
 	s->core.arg = s;
 	ledger_init(&s->core.ledger);
 	loop_timer_init(&s->due, on_due, s);
+	unsaved_init(&s->unsaved, s);
 	server_guard_configured(s, settings);
 	if (options->notify != NULL && (s->notify = notify_new(l, options->notify)) == NULL) {
 		reason_set(why, 0, "", "", "out of memory");
@@ -419,8 +421,11 @@ void server_free(struct server *s, int timeout_ms)
 {
 	if (s == NULL)
 		return;
+	if (s->store != NULL)
+		unsaved_write(&s->unsaved);
 	store_close(s->store);       /* answers what it commits, over sessions that still stand */
 	s->store = NULL;
+	unsaved_free(&s->unsaved);
 	for (size_t i = 0; i < s->n_peers; i++)
 		peer_free(s->peers[i], true);
 	listener_free(s->listener);

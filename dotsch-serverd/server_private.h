@@ -4,6 +4,7 @@
 #define SERVERD_SERVER_PRIVATE_H
 
 #include "server.h"
+#include "unsaved.h"
 
 struct peer;
 
@@ -18,6 +19,7 @@ struct server {
 	struct listener *listener;           /* NULL: nobody calls us */
 	struct loop_timer due;
 	struct store *store;                 /* NULL: nothing is kept */
+	struct unsaved unsaved;
 	struct control *control;             /* NULL: no socket */
 	struct notify *notify;               /* NULL: the owner looks for himself */
 	struct interfaces *interfaces;                 /* NULL: nobody's scope follows an interface */

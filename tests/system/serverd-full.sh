@@ -38,6 +38,7 @@ request() {
 code() { sed -n "s/.*\"ref\":\"$1\".*\"method\":\"PUT\".*\"code\":\"\([^\"]*\)\".*/\1/p" client.out | tail -n 1; }
 answered() { [ -n "$(code "$1")" ]; }
 kept() { $serverd -s sock --json show | sed -n 's/.*"mid":\([0-9]*\),"state":"active".*/\1/p' | sort; }
+written() { $serverd -s sock --json audit | grep -q '"event":"rejected"'; }
 start 1 || bail_out 'no session'
 
 # One that is there before the disk fills.
@@ -80,10 +81,20 @@ while [ $i -lt 200 ]; do
 	[ "$(code s$i)" = 2.01 ] || break
 done
 is "$(code s$i)" 5.03 'full once more'
+mid=$(kept | head -n 1)
+$serverd -s sock withdraw $mid >/dev/null
+ok $? "the owner's word counts all the same"
+is "$($serverd -s sock --json audit | grep -c '"event":"rejected"')" 0 'and is not written yet'
 rm state/filler
+lab_wait 20 written
+ok $? 'room again: now it is'
 request free 251 >&8
 lab_wait 10 answered free
 is "$(code free)" 2.01 'room again, and no restart: accepted'
+kill -KILL $pid
+wait $pid 2>/dev/null
+start 3
+like "$($serverd -s sock --json show $mid)" '"state":"rejected"' 'killed and started again: what the owner withdrew stays so'
 kill -TERM $pid
 wait $pid
 is $? 0 'ends in good order'
