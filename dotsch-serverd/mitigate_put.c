@@ -333,6 +333,10 @@ static void put_known(struct put *p, struct record *r)
 		answer_conflict(p, CONFLICT_LEGITIMATE_TRAFFIC, r);
 	} else if (r->life.phase == PHASE_INACTIVE) {
 		put_new(p, r->client);
+	} else if (consent_judge(p->who->peer, &p->core->guarded, p->asked, NULL) == VERDICT_LEGITIMATE) {
+		/* Put on the list since it was accepted. */
+		consent_reject(p->core, r, "known as legitimate traffic", NULL, p->at, p->o);
+		answer_conflict(p, CONFLICT_LEGITIMATE_TRAFFIC, r);
 	} else {
 		refresh(p, r);
 	}

@@ -174,6 +174,23 @@ static void put_unknown_traffic_known_as_legitimate_is_4_09_cause_4_CH_32(void *
 	assert_int_equal(n_lines(f), 0);
 }
 
+/* The list is of now: what was accepted before ends when it is asked for again. */
+static void refresh_of_what_is_legitimate_meanwhile_is_4_09_cause_4_CH_32(void **state)
+{
+	struct fixture *f = *state;
+	struct body b;
+
+	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 1800)), CODE_CREATED);
+	add_prefix(&f->peers[0].legitimate_targets, "203.0.113.0/28");
+	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 1800)), CODE_CONFLICT);
+	b = answer(f);
+	assert_int_equal(b.scope[0].conflict.cause, CONFLICT_LEGITIMATE_TRAFFIC);
+	body_free(&b);
+	assert_int_equal(n_lines(f), 1);
+	assert_line(f, 0, "{\"type\":\"withdraw\",\"peer\":\"isp\",\"cuid\":\"" CUID "\",\"mid\":7,\"cause\":\"rejected\"}");
+	assert_int_equal(status_of(f, 7), STATUS_WITHDRAWN);
+}
+
 static void put_over_capacity_is_5_03_with_max_age(void **state)
 {
 	struct fixture *f = *state;
@@ -646,7 +663,8 @@ int main(void)
 		TEST(put_new), TEST(put_refresh), TEST(put_same_mid_with_other_parameters_is_4_00), TEST(put_higher_mid_replaces_what_overlaps),
 		TEST(put_same_target_other_source_is_no_overlap), TEST(put_lower_mid_is_4_09_cause_1_with_scope),
 		TEST(put_lower_mid_is_kept_inactive_and_taken_up_later), TEST(put_inactive_ends_by_itself_by_delete_and_by_a_newer_one),
-		TEST(put_unknown_traffic_known_as_legitimate_is_4_09_cause_4_CH_32), TEST(put_over_capacity_is_5_03_with_max_age),
+		TEST(put_unknown_traffic_known_as_legitimate_is_4_09_cause_4_CH_32), TEST(refresh_of_what_is_legitimate_meanwhile_is_4_09_cause_4_CH_32),
+		TEST(put_over_capacity_is_5_03_with_max_age),
 		TEST(put_while_the_ring_is_full_is_5_03), TEST(put_content_format_is_4_15), TEST(other_methods_are_4_05), TEST(put_bad_paths_are_4_00),
 		TEST(cdid_from_a_direct_client_is_ignored), TEST(put_invalid_requests_are_4_00_CH_24_CH_25_CH_27), TEST(put_bad_bodies_are_4_00),
 		TEST(put_names_the_unknown_required_key), TEST(lifetime_policy), TEST(lifetime_runs_out), TEST(get_one_and_all), TEST(get_content_filters),
