@@ -8,6 +8,8 @@
 #include "base/log.h"
 
 #define LEASE_RETRY_SECONDS 60
+/* A table that another program flushes while we put it right is put right again, but not for as long as it goes on. */
+#define TRIES 5
 
 static void exceeded(struct entry *e, const struct reason *why)
 {
@@ -127,18 +129,19 @@ static int change(struct block *b, struct entry *e, struct plan *plan, const cha
 	return 0;
 }
 
-/* The table may have been flushed a moment ago: then it is worth another try. */
+/* The table may have been flushed a moment ago, and perhaps is once more just now: then it is worth another try. */
 static bool put_right(struct block *b)
 {
-	return kernel_watch(b->kernel, loop_now(b->loop), NULL) == 1;
+	return kernel_watch(b->kernel, loop_now(b->loop), NULL) != 0;
 }
 
 static int install(struct block *b, struct unit *const *u, size_t n, struct reason *why)
 {
 	int64_t now = loop_now(b->loop);
-	int e = n > 1 ? kernel_install_all(b->kernel, u, n, now, why) : kernel_install(b->kernel, *u, NULL, now, why);
-	if (e < 0 && put_right(b))
+	int e, tries = 0;
+	do
 		e = n > 1 ? kernel_install_all(b->kernel, u, n, now, why) : kernel_install(b->kernel, *u, NULL, now, why);
+	while (e < 0 && ++tries < TRIES && put_right(b));
 	return e;
 }
 
@@ -198,11 +201,11 @@ static void gather(struct block *b, struct entry *e, struct unit *u)
 void enforce_plan(struct block *b, struct entry *e, struct plan *plan, const char *comment)
 {
 	struct reason why;
-	int failed;
+	int failed, tries = 0;
 	if (e->unit) {
-		failed = change(b, e, plan, comment, &why);
-		if (failed < 0 && put_right(b))
+		do
 			failed = change(b, e, plan, comment, &why);
+		while (failed < 0 && ++tries < TRIES && put_right(b));
 		e->renewed = loop_now(b->loop);
 		if (failed < 0)
 			exceeded(e, &why);

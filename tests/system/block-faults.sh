@@ -55,6 +55,16 @@ like "$(last 1)" '"status":"attack-exceeded-capability".*Interrupted system call
 block_stop
 at router "$block" flush
 
+# Another program that flushes the ruleset again and again, whenever we are about to put something in.
+export BLOCK_SEAM='flush 0 4 3'
+block=$seam block_start --shared --no-sandbox
+unset BLOCK_SEAM
+request 1 "$to,$from,$dns,\"lifetime\":600"
+like "$(last 1)" '"status":"attack-mitigation-in-progress"' 'flushed before each of three transactions: it is in'
+expect drop "$it" 'and it works'
+block_stop
+at router "$block" flush
+
 # A change that the kernel refuses leaves the rule of before, and the status says so until it is in.
 export BLOCK_SEAM="answer 12 5 1"
 block=$seam block_start --interval 1s

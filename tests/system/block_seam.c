@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Beside the functions: in a program of its own (tests/system/block-seam is dotsch-block with this) the environment arms it, BLOCK_SEAM="KIND ERRNO NTH TIMES" with
-   KIND send, answer, lost, ask or never; and each SIGUSR1 moves the clocks on by BLOCK_JUMP seconds. */
+   KIND send, answer, lost, ask, never or flush; and each SIGUSR1 moves the clocks on by BLOCK_JUMP seconds. */
 #include "block_seam.h"
 
 #include <errno.h>
@@ -64,6 +64,8 @@ int __wrap_nl_sendto(struct nl_sock *s, void *buf, size_t size)
 		armed = SEAM_NONE;
 	if (kind == SEAM_SEND)
 		return fail();
+	if (kind == SEAM_FLUSH)
+		return system("nft delete table inet dotsch 2>/dev/null") < 0 ? fail() : __real_nl_sendto(s, buf, size);
 	begin_seq = h->nlmsg_seq;
 	pending = kind;
 	return kind == SEAM_LOST ? __real_nl_sendto(s, buf, size) : (int)size;
@@ -106,7 +108,7 @@ static void on_jump(int signal)
 
 __attribute__((constructor)) static void from_environment(void)
 {
-	static const char *const kinds[] = { "none", "send", "answer", "lost", "ask", "never" };
+	static const char *const kinds[] = { "none", "send", "answer", "lost", "ask", "never", "flush" };
 	const char *text = getenv("BLOCK_SEAM"), *seconds = getenv("BLOCK_JUMP");
 	char kind[16];
 	int error;

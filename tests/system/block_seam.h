@@ -12,6 +12,7 @@ enum seam {
 	SEAM_LOST,               /* applied, but the answer is lost: reading fails with the error */
 	SEAM_ASK,                /* a question is answered with the error, not a transaction */
 	SEAM_NEVER,              /* not applied, and reading fails with the error */
+	SEAM_FLUSH,              /* another program deletes the table just before; the error means nothing */
 };
 /* The nth transaction from now on (1 = the next) and, with `times`, the ones behind it. */
 void seam_arm(enum seam kind, int error, unsigned nth, unsigned times);
