@@ -121,13 +121,13 @@ static const char *human(uint64_t v, char out[16])
 	return out;
 }
 
-static void plot(const struct row *r)
+static void plot(const struct row *r, int columns)
 {
 	static const char *const bars[] = { " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
 	uint64_t most = 1;
 	for (int i = 0; i < PLOT; i++)
 		most = r->plot[i] > most ? r->plot[i] : most;
-	for (int i = 0; i < PLOT; i++)
+	for (int i = PLOT - columns; i < PLOT; i++)
 		fputs(bars[r->plot[i] ? 1 + r->plot[i] * 7 / most : 0], stdout);
 }
 
@@ -177,16 +177,17 @@ static const char *time_left(int64_t ms, char out[WHEN_TEXT_MAX])
 }
 
 #define NUMBERS 37                       /* the columns behind the rule */
+#define NARROW 12                        /* so many at least for a name and for a rule, as long as the plot can give way */
 
-static void print_row(const struct row *v, int names, int rules, bool watch)
+static void print_row(const struct row *v, int names, int rules, int plotted)
 {
 	char a[16], b[16], c[16], left[WHEN_TEXT_MAX];
 	cell(v->comment, names);
 	cell(v->rule, rules);
 	printf("%8s %8s %8s %9s", human(v->packets, a), human(v->bytes, b), human(v->rate, c), time_left(v->left_ms, left));
-	if (watch) {
+	if (plotted) {
 		fputs("  ", stdout);
-		plot(v);
+		plot(v, plotted);
 	}
 	putchar('\n');
 }
@@ -200,19 +201,22 @@ static void print_table(const struct rows *r, bool watch)
 		names = width_of(r->v[i].comment) > names ? width_of(r->v[i].comment) : names;
 		rules = width_of(r->v[i].rule) > rules ? width_of(r->v[i].rule) : rules;
 	}
-	/* The rule gives way first, then the name. */
-	int room = columns - NUMBERS - (watch ? PLOT + 2 : 0) - 2;
+	/* Of what is too long, the rule gives way first, then the name; of what is too narrow for both, the plot. */
+	int room = columns - NUMBERS - 2, plotted = room - 2 * NARROW - 2;
+	plotted = !watch || plotted < 4 ? 0 : plotted < PLOT ? plotted : PLOT;
+	room -= plotted ? plotted + 2 : 0;
+	int least = room >= 32 ? 16 : room >= 8 ? room / 2 : 4;
 	if (names + rules > room)
-		rules = room - names > 16 ? room - names : 16;
+		rules = room - names > least ? room - names : least;
 	if (names + rules > room)
-		names = room - rules > 16 ? room - rules : 16;
+		names = room - rules > least ? room - rules : least;
 	if (watch)
 		fputs("\033[H\033[2J", stdout);
-	printf("%s%-*s %-*s %8s %8s %8s %9s%s%s\n", colours ? "\033[1m" : "", names, "MITIGATION", rules, "RULE", "PACKETS", "BYTES", "PER SEC", "LEFT", watch ? "  RATE" : "",
+	printf("%s%-*.*s %-*s %8s %8s %8s %9s%s%s\n", colours ? "\033[1m" : "", names, names, "MITIGATION", rules, "RULE", "PACKETS", "BYTES", "PER SEC", "LEFT", plotted ? "  RATE" : "",
 	    colours ? "\033[0m" : "");
 	size_t most = watch && (size_t)lines < r->n + 2 ? lines > 4 ? (size_t)lines - 3 : 1 : r->n;
 	for (size_t i = 0; i < most; i++)
-		print_row(&r->v[i], names, rules, watch);
+		print_row(&r->v[i], names, rules, plotted);
 	if (most < r->n)
 		printf("and %zu more\n", r->n - most);
 	if (!r->n)

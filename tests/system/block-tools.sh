@@ -59,6 +59,11 @@ at router script -qec "stty cols 80 rows 24; NO_COLOR=1 $block show" /dev/null <
 like "$(cat $LAB/show)" ' 24855d3h' 'days, when a lifetime is long'
 [ "$(tr -d '\r' <$LAB/show | LC_ALL=C.UTF-8 wc -L)" -le 80 ]
 ok $? 'within 80 columns'
+for columns in 60 80; do
+	at router script -qec "stty cols $columns rows 24; NO_COLOR=1 timeout 2 $block show --watch" /dev/null </dev/null 2>&1 | sed 's/.*\x1b\[2J//' | tr -d '\r' >$LAB/show
+	[ "$(grep -c 24855d3h $LAB/show)" -ge 1 ] && [ "$(LC_ALL=C.UTF-8 wc -L <$LAB/show)" -le $columns ]
+	ok $? "--watch, too, within $columns"
+done
 withdraw 3
 
 # 100,000 sources in one line.
