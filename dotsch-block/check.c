@@ -84,7 +84,15 @@ int check_run(const struct options *o)
 		policy_free(p);
 		return EXIT_TROUBLE;
 	}
-	tell("tables with an owner that outlive it", probe_owner(n, &why), &why);
+	/* Without it every message is refused, and nothing can be said of this kernel. */
+	int owner = probe_owner(n, &why);
+	if (owner == -EPERM) {
+		log_error("%s", why.text);
+		nft_close(n);
+		policy_free(p);
+		return EXIT_TROUBLE;
+	}
+	tell("tables with an owner that outlive it", owner, &why);
 	int basic = check_actions(n, o);
 	enum hook hook = o->hook == HOOK_AUTO ? role_hook(n) : o->hook;
 	snprintf(what, sizeof what, "requests without a map at %s", hook_name(hook));

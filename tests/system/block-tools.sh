@@ -18,6 +18,8 @@ ok $? 'check'
 like "$(cat $LAB/check)" '"feature":"drop at forward","supported":true' 'it tells what works'
 like "$(cat $LAB/check)" '"feature":"reject at postrouting","supported":false,"reason":"' 'and what does not, with the reason'
 is "$(at router nft list tables)" '' 'check leaves nothing behind'
+at router setpriv --bounding-set -net_admin --inh-caps -net_admin "$block" check >$LAB/check 2>&1
+like "$?$(cat $LAB/check)" '^111[^{]*CAP_NET_ADMIN is needed' 'without the permission it says so, and nothing of what the kernel could do'
 
 block_start
 request 1 "$to,$from,\"target-protocol\":[17],\"target-port-range\":[{\"lower-port\":53}],\"lifetime\":600" '"hosts":[{"address":"198.51.100.7"}]'
