@@ -47,22 +47,36 @@ static struct policy *policy_of(struct options *o, struct part text)
 	return p;
 }
 
-/* As block.c does with each line. */
+/* As block.c does when no more lines are there. */
+static void lull(struct block *b)
+{
+	enforce_gathered(b);
+	follow_unseen(b);
+}
+
+/* As block.c does with each line; an empty one ends a burst. */
 static void take_line(struct block *b, const uint8_t *data, size_t len)
 {
+	if (!len) {
+		lull(b);
+		return;
+	}
 	struct envelope e;
 	struct reason why;
 	char *text = malloc(len + 1);
 	memcpy(text, data, len);
 	text[len] = '\0';
-	if (envelope_parse(text, len, &e, &why) < 0)
+	if (envelope_parse(text, len, &e, &why) < 0) {
 		envelope_send(b->out, envelope_error(&why, &e));
-	else if (e.type == LINE_MITIGATE)
+	} else if (e.type == LINE_MITIGATE) {
 		block_mitigate(b, &e);
-	else if (e.type == LINE_WITHDRAW)
+	} else if (e.type == LINE_WITHDRAW) {
+		enforce_gathered(b);
 		block_withdraw(b, &e);
-	else if (e.type == LINE_SYNC)
+	} else if (e.type == LINE_SYNC) {
+		enforce_gathered(b);
 		reconcile_line(b, &e);
+	}
 	envelope_free(&e);
 	free(text);
 }
@@ -122,6 +136,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			l.data += len + (end ? 1 : 0);
 			l.size -= len + (end ? 1 : 0);
 		}
+		fake_answers(bytes.data, bytes.size, 4000);
+		lull(&b);
 		struct nft *n = kernel_nft(b.kernel);
 		fake_answers(bytes.data, bytes.size, 4000);
 		nft_dump_elems(n, "m1_s4", an_element, &sum, &why);

@@ -23,8 +23,9 @@ as_asked() { [ "$(in_kernel)" = "$(sed 's/.*"mid":\([0-9]*\),.*/\1/' $LAB/active
 
 for round in 1 2 3 4 5; do
 	block_start -q || bail_out 'no start'
-	# A part of the lines, then at once the signal: it falls somewhere among them.
+	# A part of the lines, and the signal once the first is answered: it falls somewhere among the others.
 	head -n $((round * 200)) $LAB/lines >&7
+	wait_for 20 grep -q '"mid":1,' $LAB/out
 	block_stop KILL
 	[ "$round" -ne 3 ] || expect drop 'udp 198.51.100.1 203.0.113.1 1 1' 'what was asked for first is still blocked after the kill'
 done

@@ -54,11 +54,11 @@ ok $? 'the end of a lifetime is told'
 expect pass "$it" 'and it is over'
 
 # The kernel ends a lifetime by itself.
-request 3 "$to,$from,\"lifetime\":2"
-expect drop "$it" 'for two seconds'
+request 3 "$to,$from,\"lifetime\":5"
+expect drop "$it" 'for five seconds'
 block_stop KILL
 expect drop "$it" 'killed: the rule stays'
-wait_for 5 is_now pass
+wait_for 10 is_now pass
 ok $? 'and ends when its lifetime does'
 block_start --interval 1s || bail_out 'no restart'
 printf '{"type":"sync","event":"begin"}\n{"type":"sync","event":"end"}\n' >&7

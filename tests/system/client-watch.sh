@@ -93,16 +93,17 @@ ok $? 'which is attached to the agent'
 press 'watch' Enter
 wait_for 5 shows '^PEER +MID +SOURCE +TARGET +STATUS +PKT/S +DROPPED +LEFT'
 ok $? 'watch: peer, mid, source, target, status, packets a second with a bar, what is left'
-wait_for 10 shows '3[.]0k '
-like "$(screen)" 'cpe-0001 +[0-9]+ +100[.]64[.]8[.]21 +203[.]0[.]113[.]9 +blocked +12k ██████████ +(1h|59m[0-9]+s)$' 'the fullest bar where most is dropped'
-like "$(screen)" 'cpe-0002 +[0-9]+ +100[.]64[.]8[.]22 +203[.]0[.]113[.]10 +blocked +3[.]0k ██▌ +(1h|59m[0-9]+s)$' 'and a quarter of it where it is a quarter'
+# The figures are averages since the attack began: on a slow machine they have sunk, both alike.
+wait_for 10 shows '^cpe-0002 .* blocked +[0-9.]+k? █'
+like "$(screen)" 'cpe-0001 +[0-9]+ +100[.]64[.]8[.]21 +203[.]0[.]113[.]9 +blocked +[0-9.]+k ██████████ +(1h|59m[0-9]+s)$' 'the fullest bar where most is dropped'
+like "$(screen)" 'cpe-0002 +[0-9]+ +100[.]64[.]8[.]22 +203[.]0[.]113[.]10 +blocked +[0-9.]+k? █{2}[▏▎▍▌▋▊▉] +(1h|59m[0-9]+s)$' 'and a quarter of it where it is a quarter'
 # It is live: the second router's overtakes.
 blocks 2 48000 attack-exceeded-capability
-wait_for 10 shows 'cpe-0002 .*too much for the router +[0-9]+k ██████████'
+wait_for 10 shows 'cpe-0002 .*too much for the router +[0-9.]+k ██████████'
 ok $? 'the bars follow what is told'
-like "$(screen)" 'cpe-0001 .* 12k █{1,9}[^█]' 'each in proportion to the others'
+like "$(screen)" 'cpe-0001 .* [0-9.]+k? █{1,9}[^█]' 'each in proportion to the others'
 term resize-window -x 80 -y 20
-wait_for 5 shows '^cpe-0001 +[0-9]+ 100[.]64[.]8[.]21 +203[.]0[.]113[.]9 +blocked +12k +[0-9m]*[0-9](h|m|s)$'
+wait_for 5 shows '^cpe-0001 +[0-9]+ 100[.]64[.]8[.]21 +203[.]0[.]113[.]9 +blocked +[0-9.]+k? +[0-9m]*[0-9](h|m|s)$'
 ok $? 'a smaller window is painted anew, with every column but the bar'
 is "$(screen | grep -Evc '^(PEER|cpe-|any key|$)')" 0 'and no row is torn'
 term resize-window -x 150 -y 40
