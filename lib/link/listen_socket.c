@@ -76,6 +76,8 @@ int udp_socket_open(struct udp_socket *s)
 		return -1;
 	if (setsockopt(s->hello_fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0 || setsockopt(s->fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0)
 		return -1;
+	/* How long a hello has waited: without, none is too old. */
+	setsockopt(s->hello_fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
 	/* In this order: the filter counts them as they are bound. */
 	return sort_records(s->hello_fd) < 0 || socket_bind(s, s->hello_fd) < 0 || socket_bind(s, s->fd) < 0 ? -1 : 0;
 }

@@ -16,6 +16,7 @@
 #define HELLO_BATCH 4                    /* what is read at once is handled at once */
 #define HELLO_US 1000                    /* then others get their turn; */
 #define LOOK_US 300                      /* established sessions do more often */
+#define STALE_MS 500                     /* a hello that has waited so long is left to its retransmission (after 1 s): else everything would be answered too late */
 #define DATAGRAM_MAX 16640               /* one full DTLS record; ours are smaller, a peer on a wide path may send it */
 #define GRAVE_MS 15000                   /* longer than a client goes on with a hello whose alert was lost */
 #define GRAVES_MAX 1024
@@ -132,6 +133,7 @@ static const struct start_ops start = { peer_up, peer_failed, peer_gone };
 
 struct packet {
 	bool late;                       /* not by the socket of handshakes */
+	bool stale;                      /* by it, after STALE_MS */
 	const uint8_t *data;
 	size_t len;
 	const struct sockaddr_storage *remote, *local;
@@ -265,7 +267,11 @@ static void packet(struct udp_socket *s, const struct packet *k)
 	struct table_node *n = table_find(&s->peers, &k->key);
 	struct udp_peer *p = n ? peer_of(n) : NULL;
 	if (tls_is_client_hello(k->data, k->len, &name)) {
-		hello(s, k, name, p);
+		/* More come than can be served: room for those who are half way through, and for hellos that are still worth an answer. */
+		if (k->stale)
+			s->listen->stats.dropped++;
+		else
+			hello(s, k, name, p);
 		return;
 	}
 	if (!p) {
@@ -305,21 +311,34 @@ static const struct sockaddr_storage *local_address(const struct udp_socket *s, 
 	return out;
 }
 
+/* How long it was in the kernel's queue. A step of the wall clock costs no more than a retransmission. */
+static bool is_stale(struct msghdr *m)
+{
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+		if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_TIMESTAMPNS) {
+			struct timespec came;
+			memcpy(&came, CMSG_DATA(h), sizeof came);
+			return when_wall_ms() - (int64_t)came.tv_sec * 1000 - came.tv_nsec / 1000000 > STALE_MS;
+		}
+	}
+	return false;
+}
+
 /* Where datagrams are read into; each socket has its own, since one is read while the other's are still being looked at. */
 struct batch {
 	uint8_t data[BATCH][DATAGRAM_MAX];
-	char control[BATCH][CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	char control[BATCH][CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct timespec))];
 	struct sockaddr_storage remote[BATCH];
 	struct iovec iov[BATCH];
 	struct mmsghdr m[BATCH];
 };
 
-static int batch_read(struct batch *b, const struct udp_socket *s, int fd, unsigned max)
+static int batch_read(struct batch *b, int fd, unsigned max)
 {
 	for (size_t i = 0; i < max; i++) {
 		b->iov[i] = (struct iovec){ b->data[i], sizeof b->data[i] };
 		b->m[i].msg_hdr = (struct msghdr){ .msg_name = &b->remote[i], .msg_namelen = sizeof b->remote[i], .msg_iov = &b->iov[i], .msg_iovlen = 1,
-			.msg_control = s->any ? b->control[i] : NULL, .msg_controllen = s->any ? sizeof b->control[i] : 0 };
+			.msg_control = b->control[i], .msg_controllen = sizeof b->control[i] };
 	}
 	return recvmmsg(fd, b->m, max, MSG_DONTWAIT, NULL);
 }
@@ -329,7 +348,7 @@ static void batch_handle(struct batch *b, struct udp_socket *s, int i, bool late
 	struct sockaddr_storage local;
 	if (b->m[i].msg_hdr.msg_flags & MSG_TRUNC || !b->m[i].msg_len)
 		return;
-	struct packet k = { .late = late, .data = b->data[i], .len = b->m[i].msg_len, .remote = &b->remote[i], .local = local_address(s, &b->m[i].msg_hdr, &local) };
+	struct packet k = { .late = late, .stale = !late && is_stale(&b->m[i].msg_hdr), .data = b->data[i], .len = b->m[i].msg_len, .remote = &b->remote[i], .local = local_address(s, &b->m[i].msg_hdr, &local) };
 	k.key = dtls_key_of(k.remote, k.local);
 	packet(s, &k);
 	if (!late)
@@ -342,7 +361,7 @@ static void socket_ready(void *arg, uint32_t events)
 	struct udp_socket *s = arg;
 	(void)events;
 	for (int batch = 0; batch < BATCHES_PER_ROUND; batch++) {
-		int n = batch_read(&b, s, s->fd, BATCH);
+		int n = batch_read(&b, s->fd, BATCH);
 		for (int i = 0; i < n; i++)
 			batch_handle(&b, s, i, true);
 		if (n < BATCH)
@@ -358,7 +377,7 @@ static void hello_ready(void *arg, uint32_t events)
 	int64_t began = when_span_us(), looked = began, now;
 	(void)events;
 	for (int n = HELLO_BATCH; n == HELLO_BATCH && looked - began < HELLO_US;) {
-		n = batch_read(&b, s, s->hello_fd, HELLO_BATCH);
+		n = batch_read(&b, s->hello_fd, HELLO_BATCH);
 		for (int i = 0; i < n; i++) {
 			batch_handle(&b, s, i, false);
 			now = when_span_us();

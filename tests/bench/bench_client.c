@@ -128,12 +128,14 @@ static void bench_peers(void)
 
 struct caller {
 	struct session *session;
+	struct loop_timer calm;          /* until it calls again */
 };
 
 static struct swarm *callers;
 static struct caller *caller;
 static struct loop *callers_loop;
 static unsigned heartbeats_s, *call_again, n_call_again, n_failed;
+static bool dispersed;                   /* routers call two to four seconds after something has ended, not at once */
 
 static void answer_body(struct incoming *in, uint8_t code, const struct body *body, bool observe)
 {
@@ -175,7 +177,22 @@ static void render(void *arg, struct session *s, const struct message *registere
 	*out = (struct response){ .code = CODE(2, 5), .dots_cbor = true, .max_age = -1 };
 }
 
-/* As a router does: it calls again at once. */
+static void calm_over(void *arg)
+{
+	struct caller *me = arg;
+	call_again[n_call_again++] = (unsigned)(me - caller);
+}
+
+static void call_later(struct caller *me)
+{
+	if (!dispersed) {
+		calm_over(me);
+		return;
+	}
+	loop_timer_init(&me->calm, calm_over, me);
+	loop_timer_set(callers_loop, &me->calm, 2000 + rand() % 2000);
+}
+
 static void down(void *arg, struct session *s, const char *why, bool orderly, bool lost)
 {
 	struct caller *me = arg;
@@ -184,7 +201,7 @@ static void down(void *arg, struct session *s, const char *why, bool orderly, bo
 	(void)orderly;
 	(void)lost;
 	me->session = NULL;
-	call_again[n_call_again++] = (unsigned)(me - caller);
+	call_later(me);
 }
 
 static void up(void *arg, unsigned i, struct channel *c, bool resumed)
@@ -202,7 +219,7 @@ static void failed(void *arg, unsigned i, const char *why)
 	(void)arg;
 	if (n_failed++ < 10)
 		fprintf(stderr, "bench: a router could not call: %s\n", why);
-	call_again[n_call_again++] = i;
+	call_later(&caller[i]);
 }
 
 static void routers(unsigned n, unsigned heartbeat, int go)
@@ -384,6 +401,45 @@ static int hold(unsigned n, unsigned for_s, int go, struct agent *a)
 	return least < n;
 }
 
+/* Gives the agent one part in `of` of a processor, until all routers are back. */
+static bool all_back_slowly(struct agent *a, unsigned n, unsigned of)
+{
+	for (double until = seconds() + PATIENCE_MS / 1000.0; a->sessions < n && seconds() < until;) {
+		double began = cpu_seconds();
+		loop_step(a->loop, 100);
+		double pause = (cpu_seconds() - began) * (of - 1);
+		const struct timespec t = { .tv_sec = (time_t)pause, .tv_nsec = (long)((pause - (double)(time_t)pause) * 1e9) };
+		nanosleep(&t, NULL);
+	}
+	return all_back(a, n);
+}
+
+/* After a restart everybody comes within two seconds, by ticket: to a listener that can do it, then to one that has a tenth of a processor. What is begun has to
+   come to an end there, too: the time it takes is that of the work alone, and not much more. */
+static int crowd(unsigned n, int go, struct agent *a)
+{
+	struct console c = { .write = count_line, .finished = finished, .wait_s = -1 };
+	double from, cpu, each = 0;
+	char byte;
+	if (read(go, &byte, 1) != 1 || start_agent(a, &c) < 0 || write(go, "g", 1) != 1 || !all_back(a, n))
+		return 1;
+	for (unsigned of = 1; of <= 10; of += 9) {
+		stop_agent(a, &c);
+		from = seconds();
+		cpu = cpu_seconds();
+		if (start_agent(a, &c) < 0 || !all_back_slowly(a, n, of))
+			return 1;
+		double took = seconds() - from;
+		if (of == 1)
+			each = (cpu_seconds() - cpu) / n;
+		else
+			figure("client.overload", took, "s", "the work alone, by a tenth of a processor", each * n * of);
+		fprintf(stderr, "bench: %u routers by ticket within two seconds, 1/%u of a processor: %.1f s, %.0f us of CPU each\n", n, of, took, (cpu_seconds() - cpu) * 1e6 / n);
+	}
+	stop_agent(a, &c);
+	return 0;
+}
+
 static void clean(void)
 {
 	static const char *const files[] = { "peers.jsonl", "client.conf", "client.db", "client.db-wal", "client.db-shm", "client.db.lock", "million.jsonl", "ticket.key" };
@@ -403,11 +459,11 @@ static void load_apart(void)
 	waitpid(load, NULL, 0);
 }
 
-/* bench_client [ROUTERS], or bench_client hold100k [SESSIONS [SECONDS]]: the latter takes more than ten minutes. */
+/* bench_client [ROUTERS]; bench_client hold100k [SESSIONS [SECONDS]], which takes more than ten minutes; or bench_client overload [SESSIONS]. */
 int main(int argc, char **argv)
 {
-	bool holds = argc > 1 && !strcmp(argv[1], "hold100k");
-	unsigned n = argc > 1 + holds ? (unsigned)strtoul(argv[1 + holds], NULL, 10) : holds ? HOLD : ROUTERS;
+	bool holds = argc > 1 && !strcmp(argv[1], "hold100k"), named = holds || (dispersed = argc > 1 && !strcmp(argv[1], "overload"));
+	unsigned n = argc > 1 + named ? (unsigned)strtoul(argv[1 + named], NULL, 10) : holds ? HOLD : named ? 2 * ROUTERS : ROUTERS;
 	unsigned for_s = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 600, heartbeat = 30;
 	struct agent agent;
 	int ends[2];
@@ -415,7 +471,7 @@ int main(int argc, char **argv)
 	umask(077);
 	if (!mkdtemp(folder) || socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
 		return 111;
-	if (!holds)
+	if (!named)
 		load_apart();
 	write_config(n, heartbeat);
 	pid_t pid = fork();
@@ -424,7 +480,7 @@ int main(int argc, char **argv)
 		routers(n, heartbeat, ends[1]);
 	}
 	close(ends[1]);
-	int status = holds ? hold(n, for_s, ends[0], &agent) : bench_agent(n, ends[0], &agent);
+	int status = holds ? hold(n, for_s, ends[0], &agent) : dispersed ? crowd(n, ends[0], &agent) : bench_agent(n, ends[0], &agent);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	clean();

@@ -305,7 +305,7 @@ static void ch_45_rate(void **state)
 }
 
 /* The kernel's refusals, provoked. */
-static int accept_error, accept_refusals, accepted_fd, send_error, receive_error;
+static int accept_error, accept_refusals, accepted_fd, send_error, receive_error, waited_s;
 
 int __real_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 int __wrap_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
@@ -335,10 +335,53 @@ int __real_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags, struct tim
 int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *t);
 int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *t)
 {
-	if (!receive_error)
-		return __real_recvmmsg(fd, m, n, flags, t);
-	errno = receive_error;
-	return -1;
+	if (receive_error) {
+		errno = receive_error;
+		return -1;
+	}
+	int got = __real_recvmmsg(fd, m, n, flags, t);
+	for (int i = 0; i < got && waited_s; i++) {
+		struct msghdr *one = &m[i].msg_hdr;
+		for (struct cmsghdr *h = CMSG_FIRSTHDR(one); h; h = CMSG_NXTHDR(one, h)) {
+			struct timespec came;
+			if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_TIMESTAMPNS)
+				continue;
+			memcpy(&came, CMSG_DATA(h), sizeof came);
+			came.tv_sec -= waited_s;
+			memcpy(CMSG_DATA(h), &came, sizeof came);
+		}
+	}
+	return got;
+}
+
+static struct listen_stats stats_now(void)
+{
+	struct listen_stats s;
+	listen_stats(r.listen, &s);
+	return s;
+}
+
+/* More hellos than can be served: one that has waited for long is left to its retransmission, what belongs to a handshake under way is not. */
+static void ch_43_stale_hellos(void **state)
+{
+	(void)state;
+	begin(true);
+	waited_s = 1;
+	rig_dial(&r, "127.0.0.1", true, false);
+	for (int i = 0; i < 100 && !stats_now().dropped; i++)
+		loop_step(r.loop, 100);
+	assert_int_equal(stats_now().dropped, 1);
+	assert_int_equal(stats_now().hellos, 0);
+	waited_s = 0;
+	for (int i = 0; i < 100 && !stats_now().half_open; i++)
+		loop_step(r.loop, 100);
+	assert_int_equal(stats_now().half_open, 1);
+	waited_s = 1;
+	assert_true(rig_up(&r, 1));
+	assert_true(rig_exchange(&r));
+	assert_int_equal(stats_now().dropped, 1);
+	waited_s = 0;
+	rig_done(&r);
 }
 
 /* No descriptors or memory for another connection: those that are up go on, nothing spins, and who waits is let in later. */
@@ -426,7 +469,8 @@ int main(void)
 		cmocka_unit_test(ch_45_a_ticket_is_taken_tls), cmocka_unit_test(ch_45_a_bad_ticket_is_not), cmocka_unit_test(ch_45_a_live_session_vouches),
 		cmocka_unit_test(ch_45_our_trouble_dtls), cmocka_unit_test(ch_45_our_trouble_tls),
 		cmocka_unit_test(ch_45_rate), cmocka_unit_test(ch_45_hellos_crowd_nobody_out), cmocka_unit_test(second_listener), cmocka_unit_test(early_message),
-		cmocka_unit_test(ch_45_accept_refused), cmocka_unit_test(ch_45_no_buffers), cmocka_unit_test(half_dead_tcp),
+		cmocka_unit_test(ch_43_stale_hellos),
+		cmocka_unit_test(ch_43_stale_hellos), cmocka_unit_test(ch_45_accept_refused), cmocka_unit_test(ch_45_no_buffers), cmocka_unit_test(half_dead_tcp),
 	};
 	return cmocka_run_group_tests_name("listen", tests, NULL, NULL);
 }
