@@ -29,6 +29,12 @@ static struct record *subject(struct core *core, const struct envelope *e, struc
 	return ledger_find(&core->ledger, e->peer, e->cuid, e->mid);
 }
 
+/* As consent_accept leaves it. An owner who named none has only said yes. */
+static bool owner_named_one(const struct record *r)
+{
+	return r->life.by_owner && json_array_size(r->hosts) == 1 && strcmp(r->certainty, "exact") == 0;
+}
+
 /* What the map found out about the device: kept for the owner, and given back with every refresh. */
 static void take_hosts(struct record *r, const struct envelope *e, struct outcome *o)
 {
@@ -38,7 +44,7 @@ static void take_hosts(struct record *r, const struct envelope *e, struct outcom
 	if (!json_is_array(hosts) || (r->hosts != NULL && json_equal(hosts, r->hosts)))
 		return;
 	/* The owner has named one host; the map's longer list does not undo that. */
-	if (r->life.by_owner && r->hosts != NULL)
+	if (owner_named_one(r))
 		return;
 	json_decref(r->hosts);
 	r->hosts = json_incref(hosts);

@@ -243,6 +243,24 @@ static void held_until_the_owner_names_the_device(void **state)
 	assert_false(r->held);
 }
 
+/* An owner who names no host has said yes to what is found: what the map finds later is kept as ever, and named again after a restart of the map. */
+static void hosts_found_after_the_decision_CH_39(void **state)
+{
+	struct fixture *f = *state;
+	struct record *r;
+
+	f->peers[0].policy.consent = CONSENT_ASK;
+	put(f, 7, asking(TARGET, SOURCE, 1800));
+	r = ledger_find(&f->core.ledger, "isp", CUID, 7);
+	assert_string_equal(feed(f, "{\"type\":\"status\"," WHO "7,\"status\":\"attack-mitigation-in-progress\",\"hosts\":[],\"certainty\":\"unresolved\"}"), "");
+	assert_string_equal(feed(f, "{\"type\":\"decision\"," WHO "7,\"decision\":\"accept\"}"), "");
+	assert_string_equal(
+	    feed(f, "{\"type\":\"status\"," WHO "7,\"status\":\"attack-successfully-mitigated\",\"hosts\":[{\"address\":\"192.168.1.66\"}],\"certainty\":\"likely\"}"), "");
+	assert_int_equal(json_array_size(r->hosts), 1);
+	assert_string_equal(r->certainty, "likely");
+	assert_int_equal(f->last.effects[0].kind, EFFECT_HOSTS);
+}
+
 static void decision_reject_CH_32(void **state)
 {
 	struct fixture *f = *state;
@@ -493,7 +511,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(status_and_counters), TEST(rates_are_averages_of_five_minutes), TEST(counters_wrap_and_begin_anew), TEST(hosts_stay_here_CH_47), TEST(refused_becomes_cause_4), TEST(status_lines_that_do_not_fit), TEST(own_types_are_dropped),
-		TEST(sync_names_every_live_mitigation), TEST(consent_ask_CH_29_CH_30), TEST(held_until_the_owner_names_the_device), TEST(decision_reject_CH_32), TEST(decision_errors),
+		TEST(sync_names_every_live_mitigation), TEST(consent_ask_CH_29_CH_30), TEST(held_until_the_owner_names_the_device), 
+		TEST(hosts_found_after_the_decision_CH_39), TEST(decision_reject_CH_32), TEST(decision_errors),
 		TEST(unanswered_question_times_out_by_policy), TEST(a_refresh_does_not_prolong_the_question), TEST(never_auto),
 		TEST(config_get_tells_values_and_bounds_CH_09), TEST(config_put_and_delete),
 		TEST(config_over_tcp), TEST(redirection_is_read), TEST(redirection_that_cannot_be_followed_is_4_00),
