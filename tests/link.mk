@@ -12,6 +12,7 @@ tests_unit_test_dtls_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_dtls_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_stream_SOURCES = tests/unit/test_stream.c tests/unit/transport.c tests/unit/transport.h
 tests_unit_test_stream_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_stream_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=when_boot_ms
 tests_unit_test_stream_LDADD = $(LINK_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_listen_SOURCES = tests/unit/test_listen.c tests/unit/transport.c tests/unit/transport.h
 tests_unit_test_listen_CFLAGS = $(UNIT_CFLAGS)

@@ -14,7 +14,7 @@
 #include "link/stream.h"
 
 #define BURST_US 2000000         /* handshakes that may come at once: what the rate allows in this time */
-#define YIELD_MS 3000            /* a handshake that has taken this long gives way to a new one when all places are taken */
+#define YIELD_MS 3000            /* a handshake that has taken this long gives way to a new one when all places are taken, unless it is we who are slow */
 
 static uint16_t crowd_of(const struct listen *l, const struct sockaddr_storage *remote)
 {
@@ -31,6 +31,12 @@ static void stop_handshake(struct channel *c, bool tell, const char *why)
 		dtls_abort((struct dtls *)c, tell, why);
 	else
 		stream_abort((struct stream *)c, tell, why);
+}
+
+/* What is in the way of a handshake over UDP is the peer: nothing of it waits here for long. */
+static bool waits_for_us(const struct channel *c)
+{
+	return c->transport == TRANSPORT_TCP && stream_unread((const struct stream *)c);
 }
 
 static void ring_init(struct ring *head)
@@ -89,7 +95,7 @@ bool half_open_add(struct listen *l, struct half_open *h, struct channel *c)
 	else if (l->stats.half_open >= l->max_half_open)
 		oldest = (struct half_open *)((char *)l->all.next - offsetof(struct half_open, all));
 	if (oldest) {
-		if (loop_now(l->loop) - oldest->since < YIELD_MS)
+		if (loop_now(l->loop) - oldest->since < YIELD_MS || waits_for_us(oldest->channel))
 			return false;
 		stop_handshake(oldest->channel, true, "gave way: too many handshakes at a time");
 	}

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -310,6 +311,12 @@ static bool begin(struct stream *s, struct loop *l, int fd, uint32_t events, str
 	set_options(fd);
 	loop_timer_set(l, &s->timer, HANDSHAKE_MS);
 	return true;
+}
+
+bool stream_unread(const struct stream *s)
+{
+	int n = 0;
+	return ioctl(s->fd, FIONREAD, &n) == 0 && n > 0;
 }
 
 bool stream_accept(struct stream *s, struct loop *l, int fd, struct tls_bundle *b, const struct start_ops *start, void *arg)

@@ -33,6 +33,8 @@ struct stream {
 
 /* Takes fd over (true). channel.remote and channel.local are set by the caller. False: fd is still the caller's. */
 bool stream_accept(struct stream *s, struct loop *l, int fd, struct tls_bundle *b, const struct start_ops *start, void *arg);
+/* Has the peer sent what is not read yet? Then the next step is ours. */
+bool stream_unread(const struct stream *s);
 /* Connects to channel.remote. False: *error is the errno. */
 bool stream_dial(struct stream *s, struct loop *l, struct tls_bundle *b, struct tls_ticket *ticket, const struct start_ops *start, void *arg, int *error);
 /* Ends a handshake from outside, with a reason; tells start->failed only if told to. */

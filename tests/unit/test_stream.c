@@ -126,6 +126,44 @@ static void test_tls_silent_connections(void **state)
 	rig_done(&r);
 }
 
+static int64_t ahead_ms;
+
+int64_t __real_when_boot_ms(void);
+int64_t __wrap_when_boot_ms(void);
+int64_t __wrap_when_boot_ms(void)
+{
+	return __real_when_boot_ms() + ahead_ms;
+}
+
+/* What takes long because we do not come to read it does not give way: with more callers than we can serve nobody would get in. */
+static void test_tls_our_own_slowness(void **state)
+{
+	(void)state;
+	rig_init(&r);
+	r.max_half_open = 1;
+	rig_listen(&r, "127.0.0.1", false, true);
+	int first = knock();
+	rig_run(&r, 50);
+	assert_int_equal(rig_half_open(&r), 1);
+	int second = knock();
+	assert_int_equal(write(first, "\x16\x03\x03", 3), 3);
+	ahead_ms += 4000;
+	loop_step(r.loop, 100);
+	struct listen_stats s;
+	listen_stats(r.listen, &s);
+	assert_int_equal(s.dropped, 1);
+	assert_int_equal(s.half_open, 1);
+	assert_int_equal(r.refused, 0);
+	/* Read by now, and still unfinished: it is the peer who is slow. */
+	int third = knock();
+	assert_true(rig_until(&r, &r.refused, 1));
+	assert_says(r.refused_why, "gave way");
+	close(first);
+	close(second);
+	close(third);
+	rig_done(&r);
+}
+
 static void test_tls_garbage(void **state)
 {
 	(void)state;
@@ -186,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_tls_frames),
 		cmocka_unit_test(test_tls_slow_peer),
 		cmocka_unit_test(test_tls_silent_connections),
+		cmocka_unit_test(test_tls_our_own_slowness),
 		cmocka_unit_test(test_tls_garbage),
 		cmocka_unit_test(test_tls_no_descriptors),
 	};
