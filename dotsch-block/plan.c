@@ -132,8 +132,11 @@ static void rules_of(const struct plan_input *in, struct plan *p, const struct p
 	/* Without its source ports the external address is every inside host's. */
 	if (in->has_hosts && !p->device)
 		return;
-	if (types)
+	if (types) {
 		add_rule(p, family, mac, SHAPE_TYPES);
+		if (policy->drop_fragments)
+			add_rule(p, family, mac, SHAPE_TYPE_FRAGMENTS);
+	}
 	if (p->plain.n)
 		add_rule(p, family, mac, SHAPE_PROTOCOLS);
 	if (!p->ported.n && !p->plain.n && !p->types.n)

@@ -44,7 +44,7 @@ struct plan_policy {
 	enum hook hook;              /* for requests as given; never HOOK_AUTO */
 	enum hook device_hook;       /* for inside hosts: HOOK_FORWARD unless chosen otherwise */
 	struct action action;
-	bool drop_fragments;         /* fragments behind the first, which carry no ports, follow the rule without its ports */
+	bool drop_fragments;         /* fragments behind the first, which carry no ports and no types, follow the rule without these */
 	const struct prefix_list *never;     /* touched by no rule; may be NULL */
 	const struct prefix_list *own;       /* this machine's addresses; may be NULL */
 	const struct prefix_list *allowed;   /* quarantine: what the device may still reach; may be NULL */
@@ -63,6 +63,7 @@ enum shape {
 	SHAPE_PORTS,                 /* one of plan.ported, and the ports that are given */
 	SHAPE_TYPES,                 /* ICMP or ICMPv6 with one of plan.types */
 	SHAPE_FRAGMENTS,             /* one of plan.ported, and a fragment behind the first */
+	SHAPE_TYPE_FRAGMENTS,        /* ICMP or ICMPv6, and the same */
 };
 struct plan_rule { uint8_t family; bool mac; enum shape shape; };
 #define PLAN_MAX_RULES 16

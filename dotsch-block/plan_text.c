@@ -215,6 +215,9 @@ static void print_shape(const struct plan *p, const struct plan_rule *r, FILE *o
 		print_protocols(out, &p->ported);
 		fprintf(out, " later fragments");
 		break;
+	case SHAPE_TYPE_FRAGMENTS:
+		fprintf(out, " %s later fragments", r->family == 4 ? "icmp" : "ipv6-icmp");
+		break;
 	}
 }
 

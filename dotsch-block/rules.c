@@ -122,6 +122,11 @@ static void test_shape(struct nft *n, uint32_t id, const struct plan *p, const s
 		test_protocols(n, id, "_pp", &p->ported);
 		test_fragment(n, r->family);
 		break;
+	case SHAPE_TYPE_FRAGMENTS:
+		nft_load_meta(n, NFT_LOAD_L4PROTO);
+		nft_cmp(n, true, r->family == 4 ? "\x01" : "\x3a", 1);
+		test_fragment(n, r->family);
+		break;
 	}
 }
 

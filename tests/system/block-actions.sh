@@ -194,6 +194,12 @@ expect pass 'udp 198.51.100.8 203.0.113.9 1 1 fragment=later' 'fragments: of the
 withdraw 1
 request 2 '"target-prefix":["2001:db8:c000::9/128"],"ietf-dots-call-home:source-prefix":["2001:db8:123::7/128"],"target-protocol":[17],"target-port-range":[{"lower-port":53}],"lifetime":60'
 expect drop 'udp 2001:db8:123::7 2001:db8:c000::9 1 53 fragment=later' 'fragments: IPv6'
+types='"ietf-dots-call-home:source-icmp-type-range":[{"lower-type":8},{"lower-type":128}]'
+request 3 "\"target-prefix\":[\"203.0.113.9/32\",\"2001:db8:c000::9/128\"],\"ietf-dots-call-home:source-prefix\":[\"198.51.100.7/32\",\"2001:db8:123::7/128\"],$types,$life"
+expect drop 'icmp 198.51.100.7 203.0.113.9 8 0 fragment=later' 'fragments: ICMP, which carry no type'
+expect drop 'ipv6-icmp 2001:db8:123::7 2001:db8:c000::9 128 0 fragment=later' 'fragments: ICMPv6'
+expect pass 'icmp 198.51.100.7 203.0.113.9 0 0' 'fragments: whole packets by type'
+withdraw 3
 expect pass 'udp 2001:db8:123::7 2001:db8:c000::9 1 54' 'fragments: whole packets by port'
 withdraw 2
 

@@ -175,6 +175,9 @@ static void fragments_by_policy(void **state)
 	    "forward ipv4 from 198.51.100.7/32 to 203.0.113.9/32 udp to port 53,123-124: drop\n"
 	    "forward ipv4 from 198.51.100.7/32 to 203.0.113.9/32 udp later fragments: drop\n");
 	expect_with(&all, SCOPE("\"203.0.113.9/32\"", "\"198.51.100.7/32\"", UDP), NULL, NULL, "forward ipv4 from 198.51.100.7/32 to 203.0.113.9/32 udp: drop\n");
+	expect_with(&all, SCOPE("\"203.0.113.9/32\"", "\"198.51.100.7/32\"", "\"ietf-dots-call-home:source-icmp-type-range\":[{\"lower-type\":8}],"), NULL, NULL,
+	    "forward ipv4 from 198.51.100.7/32 to 203.0.113.9/32 icmp type 8: drop\n"
+	    "forward ipv4 from 198.51.100.7/32 to 203.0.113.9/32 icmp later fragments: drop\n");
 }
 
 static void quarantine_is_of_everything(void **state)
