@@ -159,6 +159,18 @@ for hook in prerouting ingress; do
 	at router "$block" flush
 done
 
+# A quarantine where packets are seen that are for this machine, or for the link: these are never touched.
+for hook in prerouting ingress; do
+	block_start --hook $hook --device lan0 --action quarantine
+	request 1 "$to,$from,$life" "$device"
+	expect drop 'udp 198.51.100.7 203.0.113.77 5000 9' "quarantine, $hook"
+	before=$(counted 1)
+	printf 'udp 198.51.100.7 %s 5000 9\n' 198.51.100.254 224.0.0.251 | packets >/dev/null
+	is "$(counted 1)" "$before" "quarantine, $hook: neither what comes to this machine nor multicast is counted, and so not dropped"
+	block_stop
+	at router "$block" flush
+done
+
 # An interface that goes and comes back.
 block_start --hook ingress --device lan0
 request 1 "$to,$from,$life"
