@@ -109,6 +109,35 @@ exec 4>&-
 wait "$filter"
 filter=
 
+# A link to a table elsewhere: what is written there counts, and so does another place that the link is turned to.
+mkdir "$work/a" "$work/b"
+cp "$golden/map-nat.json" "$work/a/table.json"
+ln -s a/table.json "$work/link.json"
+mkfifo "$work/lines4"
+timeout 60 "$map" --follow --captured $now --nat "$work/link.json" <"$work/lines4" >"$work/followed" 2>"$work/log" &
+filter=$!
+exec 4>"$work/lines4"
+request l 20480 >&4
+wait_for 10 answers 1
+cp "$work/second.json" "$work/a/table.json"
+wait_for 10 said 'read anew' 1
+request m 20480 >&4
+wait_for 10 answers 2
+is "$(source_of 2)" 100.64.8.22/32 '--follow: a table behind a link is written'
+cp "$golden/map-nat.json" "$work/b/table.json"
+ln -s b/table.json "$work/link.new"
+mv "$work/link.new" "$work/link.json"
+wait_for 10 said 'read anew' 2
+cp "$work/second.json" "$work/b/table.new"
+mv "$work/b/table.new" "$work/b/table.json"
+wait_for 10 said 'read anew' 3
+request n 20480 >&4
+wait_for 10 answers 3
+is "$(source_of 3)" 100.64.8.22/32 '--follow: and a table behind a link that was turned to another place'
+exec 4>&-
+wait "$filter"
+filter=
+
 # A table that is replaced while another one is still being read is not missed.
 cp "$golden/map-nat.json" "$work/early.json"
 mkfifo "$work/late.json" "$work/lines2"
