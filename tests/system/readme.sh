@@ -13,6 +13,8 @@ awk '/^```/ { inside = 0 } inside { print } /^unshare -rn sh$/ { inside = 1 }' "
 [ "$(wc -l <"$LAB/by-hand")" -le 10 ] && [ -s "$LAB/by-hand" ]
 ok $? 'it has ten lines at most'
 cd "$LAB" || exit 1
+# The PATH of an ordinary user ends at bin.
+PATH=$(printf '%s' "$PATH" | tr : '\n' | grep -v '/sbin$' | paste -s -d :)
 timeout 60 sh -e ./by-hand >"$LAB/said" 2>"$LAB/err" </dev/null
 is $? 0 'each of its commands works'
 like "$(cat "$LAB/said")" '"code":"2[.]01"' 'the router takes the request'
