@@ -123,6 +123,14 @@ is $? 0 'the provider takes it' || said
 like "$(tail -n 1 psk/isp/peers.jsonl)" "$(cat psk/router/isp.key)" 'and has it'
 like "$("$client" -n -c psk/isp/client.conf)" '^# 2 peers' 'with the other one'
 
+by_hand() { router --dir hand --name isp --provider-address 2001:db8::1 --scope 2001:db8:123::/56 --psk --psk-identity cpe-0009; }
+by_hand
+is $? 0 'a router without a bundle, over IPv6' || said
+before=$(state_of hand) first=$(said)
+by_hand
+is "$? $(said)" "0 $first" 'once more: it says the same'
+is "$(state_of hand)" "$before" 'and changes nothing'
+
 # What is wrong is said; where a terminal would be asked, a script is told what is missing.
 refuses 100 '--listen is missing' 'no address' provider --dir new --psk
 refuses 100 '--server-name is missing' 'no name for the certificate' provider --dir new --x509 --listen 127.0.0.1
