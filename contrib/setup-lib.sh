@@ -102,7 +102,7 @@ program() {
 	for program_path in ${DOTSCH_BUILD:+"$DOTSCH_BUILD"} $([ ! -f "$program_top/configure.ac" ] || echo "$program_top" "$program_top"/build*); do
 		[ ! -x "$program_path/$1/$1" ] || { (cd "$program_path/$1" && printf '%s/%s' "$(pwd)" "$1") && return 0; }
 	done
-	PATH=$PATH:/usr/sbin:/sbin command -v "$1" && return 0
+	PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$1" && return 0
 	die "$1 was not found: install it, or build it first (contrib/quickstart build)" 111
 }
 

@@ -19,10 +19,17 @@ for program in bin/dotsch-client bin/dotsch-map sbin/dotsch-serverd sbin/dotsch-
 done
 [ -n "$(find "$work" -name dotsch-lines.5)" ]
 ok $? 'dotsch-lines(5) too'
+for end in provider router; do
+	link=$(find "$work" -path "*/sbin/dotsch-setup-$end")
+	[ -n "$link" ] && [ -x "$work$(readlink "$link")" ]
+	ok $? "dotsch-setup-$end is the script"
+	[ -e "$(find "$work" -path "*/man8/dotsch-setup-$end.8")" ]
+	ok $? 'its man page too'
+done
 is "$(find "$work" -type f ! -name log ! -path '*/bin/*' ! -path '*/sbin/*' ! -path '*/man/*' ! -path '*/doc/*' ! -path '*/share/dotsch/*' \
 	! -path '*/bash-completion/*' ! -path '*/zsh/*')" '' 'nothing else is installed but completions and shared files'
 make -C "$build" uninstall DESTDIR="$work" >"$work/log" 2>&1
 ok $? 'make uninstall'
-is "$(find "$work" -type f ! -name log)" '' 'leaves nothing behind'
+is "$(find "$work" ! -type d ! -name log)" '' 'leaves nothing behind'
 [ "$tap_failed" -eq 0 ] || tail -n 20 "$work/log" | sed 's/^/# /'
 done_testing
