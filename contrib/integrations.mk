@@ -1,4 +1,4 @@
-# Other tools' findings as lines, and our events for other tools. Each folder has a README that tests/system/contrib.sh goes through.
+# Other tools' findings as lines, and our events for other tools. A test goes through the README of each.
 linesdir = $(examplesdir)/lines
 dist_lines_DATA = %D%/lines/lines.jq
 fastnetmondir = $(examplesdir)/fastnetmon

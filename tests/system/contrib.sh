@@ -128,6 +128,8 @@ blocklist-lines --source 100.64.8.21,2001:db8:123::/48 --to cpe-0001 --state $LA
 is "$(scopes <$LAB/lines | jq -c '[."target-prefix", ."ietf-dots-call-home:source-prefix"]')" '[["192.0.2.1/32","198.51.100.0/24"],["100.64.8.21/32"]]
 [["2001:db8:bad::/48"],["2001:db8:123::/48"]]' 'block list: a request for each family'
 taken 2 'block list' <$LAB/lines
+is "$(blocklist-lines --source 100.64.8.21 --state $LAB/none/state $LAB/list 2>&1)" \
+	"blocklist-lines: --state $LAB/none/state: $LAB/none is no folder that can be written to" 'block list: a state that cannot be kept is told before anything is asked for'
 echo 203.0.113.7 >>$LAB/list
 blocklist-lines --source 100.64.8.21,2001:db8:123::/48 --to cpe-0001 --state $LAB/list.state $LAB/list >$LAB/again
 is "$(jq -r '.type' <$LAB/again | xargs)" 'mitigate mitigate withdraw' 'block list: a change withdraws what it replaces, at the end'

@@ -93,6 +93,18 @@ for folder in contrib/*/; do
 	[ -s "$folder/README.md" ]
 	ok $? "$folder has a README"
 done
+# What a README of contrib tells to type is found: our scripts are not on the PATH, and a package has them among its examples.
+for script in contrib/*/*; do
+	case $script in contrib/demo/* | */generate) continue ;; esac
+	{ [ -f "$script" ] && [ -x "$script" ]; } || continue
+	readme=${script%/*}/README.md
+	is "$(awk '/^```/ { inside = !inside } inside' "$readme" | grep -E "(^|[^/[:alnum:]_.-])${script##*/} ")" '' "$readme calls ${script##*/} by its path"
+done
+named=$(grep -ohE '/usr/share/doc/dotsch-common/examples/[a-z0-9/-]+' contrib/*/README.md contrib/*/*.service | sort -u)
+for f in $named; do
+	[ -e "contrib/${f#/usr/share/doc/dotsch-common/examples/}" ] && grep -qF "(examplesdir)/$(echo "${f#/usr/share/doc/dotsch-common/examples/}" | cut -d/ -f1)" contrib/*.mk
+	ok $? "$f is installed"
+done
 # Each file that ARCHITECTURE.md names exists, by its path or in some folder.
 for f in $(grep -oE '`[A-Za-z0-9_/.-]+[.](c|h|sh|json|jsonl)`' doc/ARCHITECTURE.md | tr -d '`' | sort -u); do
 	[ -e "$f" ] || [ -n "$(find lib dotsch-client dotsch-serverd dotsch-map dotsch-block tests -name "$f" -print)" ]

@@ -17,7 +17,7 @@ finds() {
 case ${top_builddir:-.} in /*) built=$top_builddir ;; *) built=$PWD/${top_builddir:-.} ;; esac
 readme=$(dirname "$events")/README.md
 is "$(awk '/^```/ { in_ = /sh$/ && !in_; next } in_ && /portblock/ { on = 1 } in_ && on' "$readme" |
-	PATH="$(cd "$(dirname "$events")" && pwd):$built/dotsch-map:$PATH" sh -s 2>/dev/null | jq -r '.certainty + " " + .found[0]."source-prefix"')" 'exact 100.64.7.7/32' 'the example of the README finds the subscriber'
+	(cd "$(dirname "$events")" && PATH=$built/dotsch-map:$PATH sh -s 2>/dev/null) | jq -r '.certainty + " " + .found[0]."source-prefix"')" 'exact 100.64.7.7/32' 'the example of the README finds the subscriber'
 
 jool() {
 	printf '%s\n' 'Protocol,IPv6 Address,IPv6 L4-ID,IPv4 Address,IPv4 L4-ID,Static?' 'TCP,2001:db8:51:7::a,52011,203.0.113.77,1025,0' 'UDP,2001:db8:51:9::1,4000,203.0.113.77,1026,1'
