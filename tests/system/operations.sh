@@ -46,6 +46,12 @@ while read -r words; do
 	grep -rqF -- "$words" "$top/lib" "$top/dotsch-serverd" "$top/dotsch-client"
 	ok $? "a program says: $words"
 done <"$LAB/quoted"
+# What the table of sizes says, the arithmetic of ten million routers counts with.
+told() { sed -n "s/^[.]It $1 Ta \\([0-9.]*\\) m*s of processor$/\\1/p" "$page"; }
+for what in 'a router that calls, with a key' 'the same with certificates' 'the same, resuming its session'; do
+	like "$(sed -n '/^[.]Ss Ten million/,/^[.]Sh/p' "$page")" "$(told "$what" | sed 's/[.]/[.]/') ms" "$what: $(told "$what") ms in both"
+done
+is "$(told 'one request to 10,000 routers')" "$(sed -n 's/^one request to each takes \([0-9.]*\) ms:.*/\1/p' "$page" | awk '{ print $1 * 10 }')" 'and so for a request to each'
 if command -v sqlite3 >/dev/null; then
 	sqlite3 "$LAB/client.db" 'CREATE TABLE t (x)'
 	sed -n "s/^[.]Dl \(sqlite3 .*\)/\1/p" "$page" | sed "s|/var/lib/dotsch-client|$LAB|; s|/var/backups|$LAB|" >"$LAB/backup"
