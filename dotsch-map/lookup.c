@@ -144,10 +144,10 @@ int lookup_run(const struct options *o, char **operands, int n)
 	struct reason why;
 	int status = EXIT_DONE;
 	if (o->n_nat && !(tables[nat.n++] = load_tables(o->nat, o->n_nat, false, &why)))
-		return told(&why);
+		return told(&why), EXIT_TROUBLE;      /* "nobody found" is another answer */
 	for (size_t i = 0; i < o->n_snapshots && status == EXIT_DONE; i++) {
 		if (!(tables[nat.n] = snapshot_open(o->snapshots[i], false, &why)))
-			status = told(&why);
+			told(&why), status = EXIT_TROUBLE;
 		else
 			nat.n++;
 	}

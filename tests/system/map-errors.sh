@@ -50,7 +50,9 @@ says 111 'none.json: No such file or directory' --nat none.json
 says 111 '\.: Is a directory' --nat .
 says 111 'none.snap: No such file or directory' --snapshot none.snap
 says 111 '\.: not a regular file' --snapshot .
-says 1 'none.json: No such file or directory' lookup --nat none.json 192.0.2.1
+says 111 'none.json: No such file or directory' lookup --nat none.json 192.0.2.1
+says 111 'none.snap: No such file or directory' lookup --snapshot none.snap 192.0.2.1
+says 1 '' lookup --nat nat.json 192.0.2.1
 says 1 'no/such/folder/x.snap: No such file or directory' compile --nat nat.json -o no/such/folder/x.snap
 mkfifo pipe
 says 1 'pipe: not a regular file' compile --nat nat.json -o pipe
