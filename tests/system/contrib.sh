@@ -168,6 +168,14 @@ done
 like "$(cat $LAB/dotsch.prom)" '^dotsch_serverd_mitigations[{]peer="isp",state="(active|held)",status="[a-z-]+"[}] 1$' 'Prometheus: the mitigation'
 is "$(dotsch-textfile --serverd $LAB/nobody.sock | grep '^dotsch_up')" 'dotsch_up{program="dotsch-serverd"} 0' 'Prometheus: what does not answer is down'
 
+# Cron's PATH has no sbin, where a package has both programs.
+if mount -t tmpfs sbin /usr/local/sbin 2>/dev/null; then
+	ln -s "$(command -v dotsch-serverd)" "$(command -v dotsch-block)" /usr/local/sbin
+	is "$(PATH=/usr/bin:/bin at router "$contrib/prometheus/dotsch-textfile" --serverd $LAB/serverd.sock --block | grep '^dotsch_up' | xargs)" \
+		'dotsch_up{program=dotsch-serverd} 1 dotsch_up{program=dotsch-block} 1' 'Prometheus: by cron'
+	umount /usr/local/sbin
+fi
+
 # Telling the owner: the sample, and what the router has really told.
 lab_line 10 $LAB/notified '"type":"mitigation"'
 cat >$LAB/sendmail <<-'S'
@@ -193,6 +201,8 @@ is $? 100 'mail: no options for sendmail'
 like "$(LOGGER="echo" to-syslog <"$contrib/notify/event.json")" '^-t dotsch -p daemon.warning -- isp asks to block' 'syslog: what waits is a warning'
 like "$(LOGGER="echo" to-syslog <$LAB/notified)" 'daemon.notice -- session with isp: up' 'syslog: events of a router'
 
+is "$(sed -n 's/ --notify [^ ]*//; s/^ExecStart=\//\//p' "$contrib/notify/README.md")" "$(sed -n 's/^ExecStart=//p' "$contrib/../debian/dotsch-serverd.service")" \
+	"notify: the service's own command line, with one option more"
 # A web server for the webhook and the table: GET serves $LAB/web, POST keeps what comes.
 mkdir $LAB/web
 cat >$LAB/web.py <<-'PY'
