@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -448,13 +447,6 @@ static void storm_failed(void *arg, unsigned i, const char *why)
 	(void)why;
 }
 
-/* So that the rest of the machine is not measured along; where it is not allowed, it is. */
-static void real_time(bool on)
-{
-	const struct sched_param p = { .sched_priority = on };
-	sched_setscheduler(0, on ? SCHED_FIFO : SCHED_OTHER, &p);
-}
-
 /* One session that sends the time, each millisecond. */
 static void talk_of_time(uint16_t port)
 {
@@ -481,7 +473,6 @@ static void storm(uint16_t port, bool leave)
 	struct swarm_config config = { .loop = loop_new(), .port = port, .n = STORM_CALLS, .certificate = certs_path("client", "pem"), .key_file = certs_path("client", "key"),
 		.ca = certs_path("ca", "pem"), .abandon = leave, .up = again_up, .failed = storm_failed, .arg = &m };
 	m.swarm = swarm_new(&config);
-	real_time(false);
 	for (unsigned i = 0; i < STORM_CALLS; i++)
 		swarm_call(m.swarm, i);
 	for (;;) {
@@ -530,7 +521,6 @@ static double measure_delay(bool stormy, bool leave)
 	struct tls_bundle *b = tls_bundle_new(&c, NULL);
 	struct listen_config config = { .addresses = &address, .n_addresses = 1, .port = port, .udp = true, .bundle = b, .max_half_open = 4 * STORM_CALLS, .max_rate = LISTEN_UNLIMITED };
 	struct listen *s = listen_new(loop, &config, &ops, NULL, NULL);
-	real_time(true);
 	pid_t talker = fork(), stormer = -1;
 	if (!talker) {
 		talk_of_time(port);
@@ -560,7 +550,6 @@ static double measure_delay(bool stormy, bool leave)
 		kill(stormer, SIGKILL);
 		waitpid(stormer, NULL, 0);
 	}
-	real_time(false);
 	return (double)delays[n_delays * 99 / 100] / 1000;
 }
 
@@ -653,7 +642,6 @@ static void figure_flood_calls(void)
 	double p99 = 0;
 	if (pipe(out) < 0)
 		abort();
-	real_time(true);
 	pid_t flooder = fork();
 	if (!flooder) {
 		drive_flood(port, UINT32_MAX, 3000000);   /* 64 each 3 ms and a little: 20,000 a second */
@@ -674,7 +662,6 @@ static void figure_flood_calls(void)
 	int64_t from = now_us();
 	loop_run(loop);
 	listen_stats(s, &after);
-	real_time(false);
 	if (read(out[0], &p99, sizeof p99) != sizeof p99)
 		abort();
 	kill(flooder, SIGKILL);
