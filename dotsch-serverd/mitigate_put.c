@@ -297,17 +297,22 @@ static void add(struct put *p, struct client *c, enum verdict verdict, const cha
 static void put_new(struct put *p, struct client *c)
 {
 	struct core *core = p->core;
+	const struct record *before;
 	struct overlap ov;
+	size_t n_gone;
 	const char *why_ask;
 	enum verdict verdict = consent_judge(p->who->peer, &core->guarded, p->asked, &why_ask);
 
 	find_overlaps(p, c, &ov);
+	/* One that was kept inactive has its place already. */
+	before = client_find(c, p->what->mid);
+	n_gone = ov.n_replaced + (before != NULL && before->life.phase == PHASE_INACTIVE);
 	if (verdict == VERDICT_LEGITIMATE || ov.rejected != NULL) {
 		note_refused(p, ov.rejected);
 		answer_conflict(p, CONFLICT_LEGITIMATE_TRAFFIC, NULL);
 	} else if (ov.winner != NULL) {
 		keep_inactive(p, c, ov.winner);
-	} else if (ledger_count(&core->ledger, p->who->peer->name) - ov.n_replaced >= p->who->peer->max_mitigations) {
+	} else if (ledger_count(&core->ledger, p->who->peer->name) - n_gone >= p->who->peer->max_mitigations) {
 		answer_busy(p, "as many mitigations as this server keeps for one client");
 	} else if (core->room != NULL && !core->room(core->arg)) {
 		answer_busy(p, "the enforcing side does not keep up");

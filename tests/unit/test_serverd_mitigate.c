@@ -201,6 +201,14 @@ static void put_over_capacity_is_5_03_with_max_age(void **state)
 	assert_int_equal(f->last.reply.max_age, RETRY_BUSY_S);
 	/* One that takes the place of another still goes. */
 	assert_int_equal(put(f, 8, asking(TARGET, SOURCE, 1800)), CODE_CREATED);
+	/* And one that was kept inactive has its place already. */
+	f->peers[0].max_mitigations = 2;
+	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 1800)), CODE_CONFLICT);
+	assert_int_equal(simple(f, METHOD_DELETE, "mitigate/cuid=" CUID "/mid=8"), CODE_DELETED);
+	advance(f, 120);
+	assert_int_equal(put(f, 9, asking(TARGET, "10.20.30.41/32", 1800)), CODE_CREATED);
+	assert_int_equal(put(f, 7, asking(TARGET, SOURCE, 1800)), CODE_CHANGED);
+	assert_int_equal(put(f, 10, asking(TARGET, "10.20.30.42/32", 1800)), CODE_UNAVAILABLE);
 }
 
 static bool no_room(void *arg)
