@@ -24,12 +24,11 @@ struct half_open {
 #define CROWDS 1024
 #define HELLO_NAME 16                    /* bytes of a ClientHello's random that tell one attempt from another */
 
-struct tombstone {
-	struct table_node node;
-	struct tombstone *next;          /* oldest first */
-	int64_t until;
-	int alert;
-	uint8_t hello[HELLO_NAME];
+/* Hellos whose handshake has failed and was answered with an alert: they come again until the alert arrives. */
+struct tombstone;
+struct graves {
+	struct table table;
+	struct tombstone *first, *last;  /* oldest first */
 };
 
 /* Two sockets on one address: the kernel sorts handshakes from what belongs to established sessions, so that neither its queue nor our time is taken from these. */
@@ -39,8 +38,8 @@ struct udp_socket {
 	bool any;                        /* bound to any address: each datagram says which one it came to */
 	struct loop_fd ready, hello_ready;
 	struct sockaddr_storage local;
-	struct table peers, graves;
-	struct tombstone *grave_first, *grave_last;
+	struct table peers;
+	struct graves graves;
 };
 
 struct tcp_socket {
@@ -80,6 +79,12 @@ void listen_established(struct listen *l, struct half_open *h, struct channel *c
 void listen_refused(struct listen *l, struct half_open *h, struct channel *c, const struct tls_session *tls, const char *claimed, const char *why);
 void listen_gone(struct listen *l, struct channel *c);           /* an established one */
 bool listen_holds(const struct listen *l, const struct sockaddr_storage *remote);   /* is it shut out? */
+
+int graves_init(struct graves *g);       /* -1: out of memory */
+void graves_free(struct graves *g);
+/* Keeps the alert for a while; without memory it is not kept. */
+void graves_add(struct graves *g, const struct dtls_key *key, const uint8_t hello[HELLO_NAME], int alert, int64_t now_ms);
+int graves_find(struct graves *g, const struct dtls_key *key, const uint8_t hello[HELLO_NAME], int64_t now_ms);   /* the alert, or -1 */
 
 /* NULL with errno. */
 struct udp_socket *udp_socket_new(struct listen *l, const struct sockaddr_storage *local);

@@ -18,8 +18,6 @@
 #define LOOK_US 300                      /* established sessions do more often */
 #define STALE_MS 500                     /* a hello that has waited so long is left to its retransmission (after 1 s): else everything would be answered too late */
 #define DATAGRAM_MAX 16640               /* one full DTLS record; ours are smaller, a peer on a wide path may send it */
-#define GRAVE_MS 15000                   /* longer than a client goes on with a hello whose alert was lost */
-#define GRAVES_MAX 1024
 
 #define EARLY_MAX 4
 #define EARLY_BYTES 1500
@@ -49,41 +47,6 @@ static struct udp_peer *peer_of(struct table_node *n)
 	return (struct udp_peer *)((char *)n - offsetof(struct udp_peer, node));
 }
 
-static void bury(struct udp_socket *s, const struct udp_peer *p, int alert)
-{
-	struct tombstone *t = s->graves.count < GRAVES_MAX ? calloc(1, sizeof *t) : s->grave_first;
-	if (!t)
-		return;
-	if (t == s->grave_first) {
-		s->grave_first = t->next;
-		table_remove(&s->graves, &t->node);
-	}
-	if (!s->grave_first)
-		s->grave_last = NULL;
-	t->node.key = p->node.key;
-	t->next = NULL;
-	t->until = loop_now(s->listen->loop) + GRAVE_MS;
-	t->alert = alert;
-	memcpy(t->hello, p->hello, sizeof t->hello);
-	table_add(&s->graves, &t->node);
-	if (s->grave_last)
-		s->grave_last->next = t;
-	else
-		s->grave_first = t;
-	s->grave_last = t;
-}
-
-static void forget_graves(struct udp_socket *s, int64_t now)
-{
-	for (struct tombstone *t; (t = s->grave_first) && t->until <= now;) {
-		s->grave_first = t->next;
-		if (!t->next)
-			s->grave_last = NULL;
-		table_remove(&s->graves, &t->node);
-		free(t);
-	}
-}
-
 static void peer_up(void *arg, struct channel *c)
 {
 	struct udp_peer *p = (struct udp_peer *)c, *old = p->old;
@@ -103,7 +66,7 @@ static void peer_failed(void *arg, struct channel *c, const char *claimed, const
 	struct udp_peer *p = (struct udp_peer *)c;
 	int alert = tls_session_alert(p->dtls.tls);
 	if (alert >= 0)
-		bury(p->socket, p, alert);
+		graves_add(&p->socket->graves, &p->node.key, p->hello, alert, loop_now(p->socket->listen->loop));
 	listen_refused(arg, &p->half, c, p->dtls.tls, claimed, why);
 }
 
@@ -196,12 +159,10 @@ static void hello(struct udp_socket *s, const struct packet *k, const uint8_t *n
 		tls_cookie_send(&l->cookie, &k->key, sizeof k->key, k->data, k->len, reply_push, &r);
 		return;
 	}
-	forget_graves(s, now);
-	struct table_node *grave = s->graves.count ? table_find(&s->graves, &k->key) : NULL;
-	const struct tombstone *t = grave ? (struct tombstone *)((char *)grave - offsetof(struct tombstone, node)) : NULL;
-	if (t && memcmp(t->hello, name, HELLO_NAME) == 0) {
+	int answered = graves_find(&s->graves, &k->key, name, now);
+	if (answered >= 0) {
 		uint8_t alert[15];
-		reply_push(&r, alert, tls_plain_alert(t->alert, k->data[10], alert));
+		reply_push(&r, alert, tls_plain_alert(answered, k->data[10], alert));
 		return;
 	}
 	struct udp_peer *under_way = p && !p->dtls.established ? p : p ? p->successor : NULL;
@@ -406,7 +367,7 @@ struct udp_socket *udp_socket_new(struct listen *l, const struct sockaddr_storag
 	s->listen = l;
 	s->local = *local;
 	s->fd = s->hello_fd = -1;
-	if (table_init(&s->peers) < 0 || table_init(&s->graves) < 0 || udp_socket_open(s) < 0 || sockets_watch(s) < 0) {
+	if (table_init(&s->peers) < 0 || graves_init(&s->graves) < 0 || udp_socket_open(s) < 0 || sockets_watch(s) < 0) {
 		int error = errno;
 		udp_socket_free(s);
 		errno = error;
@@ -418,9 +379,8 @@ struct udp_socket *udp_socket_new(struct listen *l, const struct sockaddr_storag
 void udp_socket_free(struct udp_socket *s)
 {
 	assert(!s->peers.count);
-	forget_graves(s, INT64_MAX);
 	table_free(&s->peers);
-	table_free(&s->graves);
+	graves_free(&s->graves);
 	loop_del(s->listen->loop, &s->ready);
 	loop_del(s->listen->loop, &s->hello_ready);
 	if (s->fd >= 0)

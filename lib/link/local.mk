@@ -14,6 +14,7 @@ noinst_LIBRARIES += %D%/liblink.a
 	%D%/exchange.c \
 	%D%/heartbeat.c \
 	%D%/listen.c %D%/listen.h %D%/listen_internal.h \
+	%D%/listen_graves.c \
 	%D%/listen_socket.c \
 	%D%/listen_tcp.c \
 	%D%/listen_udp.c \
