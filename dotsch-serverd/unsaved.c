@@ -5,6 +5,7 @@
 #include "keep.h"
 
 #define AGAIN_MS 5000
+#define AUDIT_MAX 10000          /* records of the trail that a full disk makes us keep, some 300 bytes each; later ones are lost */
 
 static bool has(const struct outcome *o, const struct effect *e)
 {
@@ -20,7 +21,7 @@ static void gather(struct outcome *to, const struct outcome *from)
 	for (size_t i = 0; i < from->n_effects; i++)
 		if (from->effects[i].kind != EFFECT_REPORTED && !has(to, &from->effects[i]) && outcome_again(to, &from->effects[i]) != 0)
 			log_error("state: out of memory");
-	for (size_t i = 0; i < json_array_size(from->audit); i++)
+	for (size_t i = 0; i < json_array_size(from->audit) && json_array_size(to->audit) < AUDIT_MAX; i++)
 		outcome_audit(to, json_incref(json_array_get(from->audit, i)));
 }
 
