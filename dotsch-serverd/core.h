@@ -7,6 +7,7 @@
 #include "settings.h"
 #include "ledger.h"
 
+struct redirect_met;
 struct redirection;
 struct sigconfig;
 
@@ -28,7 +29,7 @@ struct requester {
 	const char *credential;              /* which of the peer's, as credential_text writes it */
 	struct sigconfig *config;            /* of the session */
 	struct redirection *redirection;     /* filled in when the requester sends us elsewhere */
-	int64_t redirected_s;                /* seconds since it last did, -1 = never */
+	const struct redirect_met *met;      /* whom of its listeners we have talked to lately; NULL = nobody */
 };
 
 /* One request, or what happens by itself: wall is in ms since 1970, now in ms that never step. */

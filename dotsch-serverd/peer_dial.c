@@ -183,8 +183,12 @@ static void on_established(void *arg, struct channel *c)
 {
 	struct peer *p = arg;
 	struct peer_session *ps;
+	struct prefix address;
+	uint16_t port;
 
 	server_guard(p->server, &c->remote);
+	if (sockaddr_prefix(&c->remote, &address, &port) == 0)
+		redirect_arrive(&p->places, p->elsewhere.name, &address, loop_now(server_loop(p->server)));
 	ps = peer_session_new(p, c);
 	if (ps == NULL)
 		return;

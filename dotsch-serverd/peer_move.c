@@ -27,6 +27,7 @@ static void move(struct peer *p)
 
 static void return_home(struct peer *p)
 {
+	redirect_leave(&p->places, loop_now(server_loop(p->server)));
 	redirect_free(&p->elsewhere);
 	move(p);
 }
@@ -58,9 +59,9 @@ static void on_move(void *arg)
 
 void peer_move_to(struct peer *p, struct redirection *to)
 {
+	redirect_leave(&p->places, loop_now(server_loop(p->server)));
 	redirect_free(&p->elsewhere);
 	p->elsewhere = *to;
-	p->redirected_at = loop_now(server_loop(p->server));
 	p->moved = false;
 	log_warning("%s: redirected to %s", p->config->name, p->elsewhere.name);
 	loop_timer_set(server_loop(p->server), &p->move, REDIRECT_AFTER_MS);

@@ -38,7 +38,7 @@ struct peer {
 	struct loop_timer again;             /* dials after an orderly close */
 	/* Elsewhere (RFC 9066, 5.2.2): where to, since when, and when it is over. */
 	struct redirection elsewhere;        /* name NULL: at the provisioned place */
-	int64_t redirected_at;               /* 0 = never */
+	struct redirect_met places;          /* where we were lately */
 	bool moved;                          /* we have gone there */
 	struct loop_timer move, home;        /* goes there, and comes back when the time is up; comes back at once */
 };

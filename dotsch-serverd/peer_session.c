@@ -11,9 +11,8 @@
 static struct requester requester_of(struct peer_session *ps)
 {
 	struct peer *p = ps->peer;
-	int64_t since = p->redirected_at == 0 ? -1 : (loop_now(server_loop(p->server)) - p->redirected_at) / 1000;
 
-	return (struct requester){ .peer = p->config, .domain = &p->domain, .credential = ps->credential, .config = &ps->sigconfig, .redirected_s = since };
+	return (struct requester){ .peer = p->config, .domain = &p->domain, .credential = ps->credential, .config = &ps->sigconfig, .met = &p->places };
 }
 
 void peer_put_channel(json_t *line, const struct channel *c)

@@ -3,12 +3,15 @@
 #ifndef SERVERD_REDIRECT_H
 #define SERVERD_REDIRECT_H
 
+#include "base/limits.h"
+#include "core.h"
 #include "dots/mitigation.h"
 #include "link/message.h"
 #include "reply.h"
 
 #define REDIRECT_FOREVER 4294967295u
-#define REDIRECT_PAUSE_S 300         /* a second redirection within this time is refused: two listeners could play ball */
+#define REDIRECT_MET_S 300           /* nobody sends us to whom we have talked to within this time: two listeners could play ball (RFC 9132, 4.6) */
+#define REDIRECT_MET_MAX 8           /* nor on more often than this within it: more of them could, too */
 
 struct redirection {
 	char *name;                  /* alt-ch-client: what its certificate has to carry; NULL = none */
@@ -16,9 +19,26 @@ struct redirection {
 	uint32_t ttl;                /* seconds; 0 = for this session only, REDIRECT_FOREVER */
 };
 
+/* A listener of the provider. One name can stand for many, so its address counts, too. */
+struct redirect_place {
+	char name[NAME_MAX_BYTES + 1];       /* "" = where the router was told to call */
+	struct prefix address;
+	int64_t at;                          /* ms; 0 = none */
+};
+
+struct redirect_met {
+	struct redirect_place here;
+	struct redirect_place left[REDIRECT_MET_MAX];        /* when we did; the oldest is overwritten */
+	unsigned next;
+};
+
+/* A session stands there (name NULL: where the router was told to call), and: we leave for another place. */
+void redirect_arrive(struct redirect_met *met, const char *name, const struct prefix *address, int64_t now);
+void redirect_leave(struct redirect_met *met, int64_t now);
+
 void redirect_init(struct redirection *r);
 void redirect_free(struct redirection *r);   /* NULL allowed; leaves it as after init */
-/* Answers a PUT: 2.01 and *out filled in, or a refusal and *out empty. since_s: seconds since the last redirection, -1 = never. */
-void redirect_request(const struct message *m, int64_t since_s, struct redirection *out, struct reply *reply);
+/* Answers a PUT: 2.01 and who->redirection filled in, or a refusal and that empty. */
+void redirect_request(const struct message *m, const struct requester *who, int64_t now, struct reply *reply);
 
 #endif

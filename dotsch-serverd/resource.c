@@ -49,7 +49,7 @@ void resource_request(struct core *core, const struct requester *who, const stru
 	else if (what.resource == RESOURCE_CONFIG)
 		sigconfig_request(who->config, &what, m, &o->reply);
 	else if (what.resource == RESOURCE_REDIRECT)
-		redirect_request(m, who->redirected_s, who->redirection, &o->reply);
+		redirect_request(m, who, at.now, &o->reply);
 	else
 		mitigate(core, who, &what, m, at, o);
 	o->reply.observe = m->code == METHOD_GET && m->observe == 0 && o->reply.code == CODE_CONTENT;

@@ -57,7 +57,7 @@ static void request(struct world *w, const struct peer_config *peer, unsigned op
 {
 	static const uint8_t methods[] = { METHOD_PUT, METHOD_GET, METHOD_DELETE, METHOD_PUT, METHOD_PUT, METHOD_PUT };
 	static const char *const resources[] = { "mitigate", "mitigate", "mitigate", "mitigate", "config", "redirect" };
-	struct requester who = { .credential = "psk:cpe", .peer = peer, .domain = &peer->scope, .config = &w->config, .redirection = &w->elsewhere, .redirected_s = -1 };
+	struct requester who = { .credential = "psk:cpe", .peer = peer, .domain = &peer->scope, .config = &w->config, .redirection = &w->elsewhere };
 	struct message m;
 	char number[20];
 

@@ -94,7 +94,7 @@ ok $? 'the session is closed, and the alternative called'
 lab_line 10 serverd.out '"event":"up".*"address":"100[.]64[.]0[.]2:4647","identity":"ch2[.]isp[.]example"'
 ok $? 'by the name that the redirection gave'
 like "$(ask two mitigate --source 10.1.0.5 --source-port 5000 --target 203.0.113.9 --lifetime 60)" '"code":"2[.]01"' 'it serves there as before'
-like "$(ask two redirect home --client ch.isp.example --address 100.64.0.1 --ttl 4)" '"code":"4[.]00".*not again within' 'no ball game: a second redirection within five minutes is refused'
+like "$(ask two redirect home --client ch.isp.example --address 100.64.0.1 --ttl 4)" '"code":"4[.]00".*we were there within the last five minutes' 'no ball game: back within five minutes is refused'
 sleep_until_up() { [ "$(grep -c '"event":"up"' one.out)" -ge 2 ]; }
 lab_wait 5 sleep_until_up
 ok $((1 - $?)) 'it stays while an attack is on (RFC 9132, 4.6)'

@@ -31,7 +31,7 @@ struct fixture {
 	struct redirection elsewhere;
 	const char *credential;
 	bool redirects;                      /* a 5.03 is expected to name another server */
-	int64_t redirected_s;
+	struct redirect_met places;
 	struct moment at;
 	struct outcome last;                 /* of the last request */
 	struct message m;
@@ -61,7 +61,6 @@ static inline int setup(void **state)
 	f->core.settings = &f->settings;
 	ledger_init(&f->core.ledger);
 	sigconfig_init(&f->config, TRANSPORT_UDP, 240);
-	f->redirected_s = -1;
 	f->credential = "psk:cpe-0001";
 	outcome_init(&f->last);
 	f->at = (struct moment){ .now = 1000000, .wall = WALL };
@@ -116,7 +115,7 @@ static inline void set_path(struct message *m, char *text)
 static inline uint8_t request(struct fixture *f, int who, uint8_t method, const char *path)
 {
 	struct requester r = { .peer = &f->peers[who], .domain = &f->peers[who].scope, .credential = f->credential, .config = &f->config, .redirection = &f->elsewhere,
-		.redirected_s = f->redirected_s };
+		.met = &f->places };
 	char text[300];
 
 	snprintf(text, sizeof(text), "%s", path);

@@ -498,12 +498,43 @@ static void redirection_that_cannot_be_followed_is_4_00(void **state)
 		assert_int_equal(redirect(f, bad[i]), REASON_BAD_REQUEST);
 		assert_null(f->elsewhere.name);
 	}
-	f->redirected_s = REDIRECT_PAUSE_S - 1;
-	assert_int_equal(redirect(f, "a1182ea11980056f6368322e6973702e6578616d706c65"), REASON_BAD_REQUEST);
-	f->redirected_s = REDIRECT_PAUSE_S;
-	assert_int_equal(redirect(f, "a1182ea11980056f6368322e6973702e6578616d706c65"), CODE_CREATED);
-	redirect_free(&f->elsewhere);
 	assert_int_equal(simple(f, METHOD_GET, "redirect"), CODE_METHOD_NOT_ALLOWED);
+}
+
+/* Only to a listener that we have talked to within five minutes are we not sent again (RFC 9132, 4.6). */
+static void redirection_to_whom_we_have_met_is_4_00(void **state)
+{
+	static const char ch2[] = "a1182ea11980056f6368322e6973702e6578616d706c65";
+	static const char ch2_at_192_0_2_7[] = "a1182ea21980056f6368322e6973702e6578616d706c6519800681693139322e302e322e37";
+	static const char ch3[] = "a1182ea11980056f6368332e6973702e6578616d706c65";
+	struct fixture *f = *state;
+	struct prefix there;
+	char name[20];
+
+	text_list_add(&f->peers[0].server_names, "CH3.isp.example", 15);
+	addr_parse("192.0.2.1", &there);
+	redirect_arrive(&f->places, NULL, &there, f->at.now);
+	assert_int_equal(redirect(f, ch3), REASON_BAD_REQUEST);
+	assert_int_equal(redirect(f, ch2), CODE_CREATED);
+	redirect_leave(&f->places, f->at.now);
+	redirect_arrive(&f->places, "ch2.isp.example", &there, f->at.now);
+	assert_int_equal(redirect(f, ch2), REASON_BAD_REQUEST);
+	/* Another listener of that name is somebody else. */
+	assert_int_equal(redirect(f, ch2_at_192_0_2_7), CODE_CREATED);
+	advance(f, REDIRECT_MET_S - 1);
+	assert_int_equal(redirect(f, ch3), REASON_BAD_REQUEST);
+	advance(f, 1);
+	assert_int_equal(redirect(f, ch3), CODE_CREATED);
+	assert_int_equal(redirect(f, ch2), REASON_BAD_REQUEST);
+	/* And the number of stations is bounded. */
+	for (unsigned i = 0; i < REDIRECT_MET_MAX; i++) {
+		assert_int_equal(redirect(f, ch3), CODE_CREATED);
+		redirect_leave(&f->places, f->at.now);
+		snprintf(name, sizeof(name), "x%u.example", i);
+		redirect_arrive(&f->places, name, &there, f->at.now);
+	}
+	assert_int_equal(redirect(f, ch3), REASON_BAD_REQUEST);
+	text_list_free(&f->peers[0].server_names);
 }
 
 int main(void)
@@ -515,7 +546,7 @@ int main(void)
 		TEST(hosts_found_after_the_decision_CH_39), TEST(decision_reject_CH_32), TEST(decision_errors),
 		TEST(unanswered_question_times_out_by_policy), TEST(a_refresh_does_not_prolong_the_question), TEST(never_auto),
 		TEST(config_get_tells_values_and_bounds_CH_09), TEST(config_put_and_delete),
-		TEST(config_over_tcp), TEST(redirection_is_read), TEST(redirection_that_cannot_be_followed_is_4_00),
+		TEST(config_over_tcp), TEST(redirection_is_read), TEST(redirection_that_cannot_be_followed_is_4_00), TEST(redirection_to_whom_we_have_met_is_4_00),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
