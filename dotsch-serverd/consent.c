@@ -112,7 +112,7 @@ bool consent_accept(struct core *core, struct record *r, const char *host, const
 	if (r->life.phase == PHASE_REJECTED) {
 		if (life_left(&r->life, at.now) == 0)
 			return false;
-		r->life.phase = preset_is(r) && !r->client->lost ? PHASE_ARMED : PHASE_ACTIVE;
+		r->life.phase = preset_is(r) && r->client->presence != PRESENCE_LOST ? PHASE_ARMED : PHASE_ACTIVE;
 		r->life.due = r->life.expires;
 		r->life.cause = CONFLICT_CAUSE_NONE;
 		r->life.reported = STATUS_IN_PROGRESS;

@@ -20,18 +20,21 @@ static const char *const schema[] = {
 	"CREATE TABLE audit(id INTEGER PRIMARY KEY, line TEXT NOT NULL)",
 	/* Who a cuid belongs to, among the credentials of one peer. */
 	"CREATE TABLE client(provider TEXT NOT NULL, cuid TEXT NOT NULL, credential TEXT NOT NULL, PRIMARY KEY(provider, cuid)) WITHOUT ROWID",
+	/* And whether it was there: that decides what its prepared requests do after a restart. */
+	"ALTER TABLE client ADD COLUMN presence INTEGER NOT NULL DEFAULT 0",
 	NULL,
 };
 static const char SAVE[] = "INSERT OR REPLACE INTO mitigation VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 static const char REMOVE[] = "DELETE FROM mitigation WHERE provider=? AND cuid=? AND mid=?";
-static const char OWN[] = "INSERT INTO client VALUES(?,?,?) ON CONFLICT DO UPDATE SET credential=excluded.credential WHERE credential<>excluded.credential";
+static const char OWN[] = "INSERT INTO client VALUES(?,?,?,?) ON CONFLICT DO UPDATE SET credential=excluded.credential, presence=excluded.presence"
+	" WHERE credential<>excluded.credential OR presence<>excluded.presence";
 static const char OWNERS[] = "SELECT * FROM client";
 static const char DISOWN[] = "DELETE FROM client WHERE NOT EXISTS(SELECT 1 FROM mitigation m WHERE m.provider=client.provider AND m.cuid=client.cuid)";
 static const char AUDIT[] = "INSERT INTO audit(line) VALUES(?)";
 static const char TRIM[] = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - " AUDIT_ROWS;
 static const char LOAD[] = "SELECT * FROM mitigation";
 enum { PROVIDER, CUID, MID, PHASE, PENDING, BY_OWNER, LIFETIME, EXPIRES, DUE, TERMINATING, START, ENDED, CAUSE, REQUEST, HOSTS, CERTAINTY, NOTE, COLUMNS };
-enum { CREDENTIAL = CUID + 1 };
+enum { CREDENTIAL = CUID + 1, PRESENCE };
 
 struct store *keep_open(struct loop *l, const char *path, struct reason *why)
 {
@@ -87,9 +90,9 @@ static void drop(struct store_txn *t, const struct effect *e)
 
 static void own(struct store_txn *t, const struct client *c)
 {
-	const struct store_value v[] = { store_text(c->peer), store_text(c->cuid), store_text(c->credential) };
+	const struct store_value v[] = { store_text(c->peer), store_text(c->cuid), store_text(c->credential), store_int(c->presence) };
 
-	store_add(t, OWN, v, 3);
+	store_add(t, OWN, v, 4);
 }
 
 void keep_add(struct store_txn *t, const struct outcome *o, struct moment at)
@@ -100,7 +103,7 @@ void keep_add(struct store_txn *t, const struct outcome *o, struct moment at)
 
 		if (e->kind == EFFECT_REPORTED)
 			continue;
-		if (e->kind == EFFECT_ADDED && e->client->credential != NULL)
+		if ((e->kind == EFFECT_ADDED || (e->kind == EFFECT_CHANGED && e->client->base)) && e->client->credential != NULL)
 			own(t, e->client);
 		if (r != NULL && r->life.phase != PHASE_ENDED)
 			save(t, r, at);
@@ -205,8 +208,12 @@ static void load_owner(void *arg, const struct store_row *row)
 	struct load *l = arg;
 	struct client *c = ledger_client(&l->core->ledger, store_column_text(row, PROVIDER), store_column_text(row, CUID), false);
 
-	if (c != NULL && client_own(c, store_column_text(row, CREDENTIAL)) != 0)
+	if (c == NULL)
+		return;
+	if (client_own(c, store_column_text(row, CREDENTIAL)) != 0)
 		l->bad++;
+	if (store_column_int(row, PRESENCE) == PRESENCE_LOST || store_column_int(row, PRESENCE) == PRESENCE_LEFT)
+		c->presence = (enum presence)store_column_int(row, PRESENCE);
 }
 
 /* Of those who have nothing here any more nothing is kept. */

@@ -42,11 +42,19 @@ struct life {
 	unsigned repeats;            /* PHASE_ARMED: how often the last word is still to be told */
 };
 
+/* Of a client of the base channel; what was prepared for its loss goes by it. */
+enum presence {
+	PRESENCE_HERE,               /* or not back yet since this program has started */
+	PRESENCE_LOST,
+	PRESENCE_LEFT,               /* in good order, which is no loss */
+};
+
 struct client {
 	struct ledger *ledger;
 	char *peer, *cuid;
 	char *credential;            /* which of the peer's credentials has made this state; NULL = not known */
-	bool base, lost;             /* of the base channel; whose signal channel is lost */
+	bool base;                   /* of the base channel */
+	enum presence presence;
 	unsigned refs;               /* of outcomes that are not settled yet */
 	struct record **v;           /* by mid */
 	size_t n, cap;

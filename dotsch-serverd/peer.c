@@ -64,6 +64,8 @@ struct peer *peer_new(struct server *server, const struct peer_config *config, s
 		free(p);
 		return NULL;
 	}
+	if (config->channel == CHANNEL_BASE)
+		peer_called_before(p);
 	return p;
 }
 

@@ -2,9 +2,12 @@
 /* A client of the base signal channel has called us, and may fall silent: then what it has prepared for that case is fired (RFC 9132, 4.4.1 and 4.7). */
 #include "peer_private.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "preset.h"
 
 #define SESSIONS_MAX 8               /* of one client at a time; the oldest gives way */
 
@@ -16,8 +19,8 @@ static bool stands(const struct peer *p, const char *credential)
 	return false;
 }
 
-/* It is lost when none of its sessions stands any more. */
-static void lose(struct peer_session *ps)
+/* It is lost, or has left, when none of its sessions stands any more. */
+static void end(struct peer_session *ps, enum presence presence)
 {
 	struct peer *p = ps->peer;
 	char credential[CREDENTIAL_TEXT_MAX];
@@ -26,13 +29,14 @@ static void lose(struct peer_session *ps)
 	peer_session_end(ps, false);
 	if (stands(p, credential))
 		return;
-	log_warning("%s: the signal channel is lost", p->config->name);
-	server_signal(p->server, p->config, credential, true);
+	if (presence == PRESENCE_LOST)
+		log_warning("%s: the signal channel is lost", p->config->name);
+	server_signal(p->server, p->config, credential, presence);
 }
 
 static void on_absence(void *arg)
 {
-	lose(arg);
+	end(arg, PRESENCE_LOST);
 }
 
 /* How long nothing may be heard (RFC 9132, 4.7); 0 = for ever, there are no heartbeats. */
@@ -48,11 +52,40 @@ static int64_t patience_ms(const struct peer_session *ps)
 void peer_called_down(struct peer_session *ps, bool orderly, bool lost)
 {
 	if (lost)
-		lose(ps);
+		end(ps, PRESENCE_LOST);
 	else if (orderly || patience_ms(ps) == 0)
-		peer_session_end(ps, false);
+		end(ps, PRESENCE_LEFT);
 	else
 		loop_timer_set(server_loop(ps->peer->server), &ps->absence, patience_ms(ps));
+}
+
+static bool is_waited_for(const struct client *c, const struct peer *p)
+{
+	if (c->presence != PRESENCE_HERE || c->credential == NULL || strcmp(c->peer, p->config->name) != 0)
+		return false;
+	for (size_t i = 0; i < c->n; i++)
+		if (preset_is(c->v[i]))
+			return true;
+	return false;
+}
+
+void peer_called_before(struct peer *p)
+{
+	const struct ledger *t = &server_core(p->server)->ledger;
+
+	for (size_t i = 0; i < t->n; i++) {
+		struct peer_session *ps = is_waited_for(t->v[i], p) ? calloc(1, sizeof(*ps)) : NULL;
+
+		if (ps == NULL)
+			continue;
+		ps->peer = p;
+		snprintf(ps->credential, sizeof(ps->credential), "%s", t->v[i]->credential);
+		sigconfig_init(&ps->sigconfig, TRANSPORT_UDP, p->config->nat_timeout);
+		ps->next = p->sessions;
+		p->sessions = ps;
+		loop_timer_init(&ps->absence, on_absence, ps);
+		loop_timer_set(server_loop(p->server), &ps->absence, patience_ms(ps));
+	}
 }
 
 /* Of the same credential: those that broke are made good by the new one. */
@@ -87,7 +120,7 @@ void peer_called(struct peer *p, struct channel *c)
 	loop_timer_init(&ps->absence, on_absence, ps);
 	forget_absent(ps);
 	bound(p);
-	server_signal(p->server, p->config, ps->credential, false);
+	server_signal(p->server, p->config, ps->credential, PRESENCE_HERE);
 }
 
 void peer_close_others(struct peer *p, bool (*keep)(void *arg, const struct identity *id), void *arg)

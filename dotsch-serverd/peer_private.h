@@ -66,6 +66,8 @@ void peer_dial_stop(struct peer *p);
 void peer_dial_hurry(struct peer *p);
 void peer_dialled_down(struct peer_session *ps, bool lost);
 void peer_dialled_silent(struct peer_session *ps, unsigned unanswered);
+/* Those who had prepared something for their loss when the program before this one ended: lost, too, unless they call again in time. */
+void peer_called_before(struct peer *p);
 void peer_called_down(struct peer_session *ps, bool orderly, bool lost);
 
 void peer_move_init(struct peer *p);

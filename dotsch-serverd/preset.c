@@ -42,20 +42,33 @@ static void fire(struct core *core, struct record *r, struct moment at, struct o
 	outcome_changed(o, r, &before);
 }
 
-void preset_signal(struct core *core, const struct peer_config *peer, const char *credential, bool lost, struct moment at, struct outcome *o)
+/* For the disk: it goes with one of its requests. */
+static void note_presence(const struct client *c, struct outcome *o)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (preset_is(c->v[i])) {
+			outcome_changed(o, c->v[i], &c->v[i]->life);
+			return;
+		}
+}
+
+void preset_signal(struct core *core, const struct peer_config *peer, const char *credential, enum presence presence, struct moment at, struct outcome *o)
 {
 	for (size_t i = 0; i < core->ledger.n; i++) {
 		struct client *c = core->ledger.v[i];
 
 		if (strcmp(c->peer, peer->name) != 0 || !client_owns(c, credential))
 			continue;
-		c->lost = lost;
+		if (c->presence != presence) {
+			c->presence = presence;
+			note_presence(c, o);
+		}
 		for (size_t j = 0; j < c->n; j++) {
 			struct record *r = c->v[j];
 
-			if (lost && r->life.phase == PHASE_ARMED && life_left(&r->life, at.now) != 0 && !covered(c, r))
+			if (presence == PRESENCE_LOST && r->life.phase == PHASE_ARMED && life_left(&r->life, at.now) != 0 && !covered(c, r))
 				fire(core, r, at, o);
-			else if (!lost)
+			else if (presence == PRESENCE_HERE)
 				preset_stopped(core, r, at, o);
 		}
 	}
@@ -79,7 +92,7 @@ void preset_rearm(struct core *core, struct record *r, enum dots_status last, co
 /* While its client is lost nothing is over: the attack that took the channel may only have paused. */
 void preset_stopped(struct core *core, struct record *r, struct moment at, struct outcome *o)
 {
-	if (r->life.phase == PHASE_ACTIVE && preset_is(r) && r->life.reported == STATUS_STOPPED && !r->client->lost)
+	if (r->life.phase == PHASE_ACTIVE && preset_is(r) && r->life.reported == STATUS_STOPPED && r->client->presence != PRESENCE_LOST)
 		preset_rearm(core, r, STATUS_STOPPED, "stopped", at, o);
 }
 

@@ -7,8 +7,8 @@
 #include "core.h"
 
 bool preset_is(const struct record *r);
-/* The signal channel to those who use this credential is lost, or there again. Recovery stops nothing (RFC 9132, 4.4.4). */
-void preset_signal(struct core *core, const struct peer_config *peer, const char *credential, bool lost, struct moment at, struct outcome *o);
+/* The signal channel to those who use this credential is lost, or there again, or was closed. Recovery stops nothing (RFC 9132, 4.4.4). */
+void preset_signal(struct core *core, const struct peer_config *peer, const char *credential, enum presence presence, struct moment at, struct outcome *o);
 /* A fired one whose place another request has taken (STATUS_WITHDRAWN), or whose attack has stopped (STATUS_STOPPED): that is told four times (Table 3),
    then it is armed again. cause: of the withdraw line. */
 void preset_rearm(struct core *core, struct record *r, enum dots_status last, const char *cause, struct moment at, struct outcome *o);

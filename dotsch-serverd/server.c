@@ -248,12 +248,12 @@ static void on_due(void *arg)
 	server_submit(d.server, &d.o, NULL);
 }
 
-void server_signal(struct server *s, const struct peer_config *peer, const char *credential, bool lost)
+void server_signal(struct server *s, const struct peer_config *peer, const char *credential, enum presence presence)
 {
 	struct outcome o;
 
 	outcome_init(&o);
-	preset_signal(&s->core, peer, credential, lost, server_moment(s), &o);
+	preset_signal(&s->core, peer, credential, presence, server_moment(s), &o);
 	server_submit(s, &o, NULL);
 }
 

@@ -41,7 +41,7 @@ void server_submit(struct server *s, struct outcome *o, struct incoming *in);
 /* A session or error line for the user: to stdout, and to who is attached. Takes the reference. */
 void server_say(struct server *s, json_t *line);
 /* The signal channel to a client of ours is lost, or there again: what it has prepared for that case is fired (RFC 9132, 4.4.1). */
-void server_signal(struct server *s, const struct peer_config *peer, const char *credential, bool lost);
+void server_signal(struct server *s, const struct peer_config *peer, const char *credential, enum presence presence);
 /* An address that no request may have blocked without asking. */
 void server_guard(struct server *s, const struct sockaddr_storage *remote);
 

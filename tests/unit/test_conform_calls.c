@@ -73,7 +73,7 @@ static struct world {
 	struct provider isp, other;
 	struct settings *settings;
 	struct server *server;
-	char conf[64];
+	char conf[64], state[80];
 	const char *transports, *addresses;  /* of every provider; addresses NULL = its own */
 	int out;                             /* stdout of the test, while serverd has it */
 } w;
@@ -225,6 +225,7 @@ static int close_world(void **state)
 	}
 	loop_free(w.loop);
 	unlink(w.conf);
+	unlink(w.state);
 	return 0;
 }
 
@@ -572,6 +573,70 @@ static void redirection_to_nobody_leads_home(void **state)
 	until_up(0, true);
 }
 
+static void start_base(void)
+{
+	struct reason why;
+	const struct server_options options = { .pipeline = NULL };
+	w.server = server_new(w.loop, w.settings, &options, &why);
+	if (!w.server)
+		fail_msg("%s", why.text);
+}
+
+/* The status of the prepared request; the client says whether its channel stands before the server goes. */
+static enum dots_status prepared_and_restarted(enum presence before, unsigned seconds)
+{
+	/* 203.0.113.9/32, lifetime 3600, trigger-mitigation false */
+	static const uint8_t body[] = { 0xa1, 0x01, 0xa1, 0x02, 0x81, 0xa3, 0x06, 0x81, 0x6e, '2', '0', '3', '.', '0', '.', '1', '1', '3', '.', '9', '/', '3', '2', 0x0e,
+		0x19, 0x0e, 0x10, 0x18, 0x2d, 0xf4 };
+	struct requester who = { .peer = &w.settings->peers[0], .credential = "psk:ent-1" };
+	struct outcome o;
+	struct message m;
+	start_base();
+	message_init(&m);
+	m.code = METHOD_PUT;
+	m.content_format = CONTENT_FORMAT_DOTS_CBOR;
+	m.path[0] = (char *)".well-known";
+	m.path[1] = (char *)"dots";
+	m.path[2] = (char *)"mitigate";
+	m.path[3] = (char *)"cuid=" CUID;
+	m.path[4] = (char *)"mid=7";
+	m.n_path = 5;
+	m.payload = (uint8_t *)body;
+	m.payload_len = sizeof body;
+	outcome_init(&o);
+	resource_request(server_core(w.server), &who, &m, server_moment(w.server), &o);
+	assert_int_equal(o.reply.code, CODE(2, 1));
+	server_submit(w.server, &o, NULL);
+	server_signal(w.server, who.peer, who.credential, before);
+	server_free(w.server, 0);
+	start_base();
+	pass(seconds);
+	enum dots_status s = life_status(&ledger_find(&server_core(w.server)->ledger, "ent", CUID, 7)->life);
+	server_free(w.server, 0);
+	w.server = NULL;
+	unlink(w.state);
+	return s;
+}
+
+/* The channel of a client that does not call again after a restart is lost, unless it had been closed in good order (RFC 9132, 4.4.1 and 4.7). */
+static void prepared_request_is_fired_after_a_restart(void **state)
+{
+	struct reason why;
+	(void)state;
+	snprintf(w.state, sizeof w.state, "%s.state", w.conf);
+	FILE *f = fopen(w.conf, "w");
+	assert_non_null(f);
+	fprintf(f, "state = \"%s\"\nlisten { address = {\"127.0.0.1\"} port = %u }\nclient \"ent\" {\npsk-identity = {\"ent-1\"}\n"
+	    "psk-key = {\"11111111111111111111111111111111\"}\ntarget-scope = {\"203.0.113.0/24\"}\n}\n", w.state, w.isp.port + 1);
+	fclose(f);
+	w.settings = settings_load(w.conf, &why);
+	if (!w.settings)
+		fail_msg("%s", why.text);
+	assert_int_equal(prepared_and_restarted(PRESENCE_HERE, 449), STATUS_SIGNAL_LOSS);
+	assert_int_equal(prepared_and_restarted(PRESENCE_HERE, 451), STATUS_IN_PROGRESS);
+	assert_int_equal(prepared_and_restarted(PRESENCE_LEFT, 900), STATUS_SIGNAL_LOSS);
+}
+
 /* A place where nobody answers, and when it was called first. */
 struct hole {
 	int family, type, fd, taken;
@@ -739,7 +804,7 @@ int main(void)
 		T(ch_01_one_session_with_each_provider), T(ch_02_calls_home_in_quiet_times), T(ch_11b_requests_keep_the_session),
 		T(ch_12_silence_ends_the_session_which_is_resumed), T(ch_12_second_way_after_three_heartbeats), T(orderly_end_is_followed_by_a_call_within_10_s),
 		T(orderly_end_is_followed_by_a_call_at_random), T(broken_connection_is_followed_by_a_call_within_10_s), T(idle_session_repeats_no_status),
-		T(notifies_now_and_then_while_active), T(redirection_ends_with_its_ttl), T(redirection_outlasts_an_attack), T(redirection_to_nobody_leads_home),
+		T(notifies_now_and_then_while_active), T(redirection_ends_with_its_ttl), T(redirection_outlasts_an_attack), T(redirection_to_nobody_leads_home), T(prepared_request_is_fired_after_a_restart),
 		T(happy_eyeballs_in_its_order_CH_07), T(happy_eyeballs_hurry_during_an_attack),
 		T(replayed_records_are_dropped),
 	};

@@ -264,7 +264,7 @@ static void audit_trail(void **state)
 	assert_string_equal(text, "ended/expired ");
 }
 
-/* What was prepared for the loss of the channel is prepared still; that the server was gone is no loss. */
+/* What was prepared for the loss of the channel is prepared still; that the server was gone is no loss by itself. */
 static void an_armed_request_stays_armed(void **state)
 {
 	struct kept *k = *state;
@@ -286,6 +286,31 @@ static void an_armed_request_stays_armed(void **state)
 	keep(k);
 	restart(k, 100);
 	assert_int_equal(status_of(f, 7), STATUS_IN_PROGRESS);
+	/* And a loss is one still: the attack may only pause, and there would be no second loss to fire it. */
+	assert_string_equal(feed(f, "{\"type\":\"status\"," WHO "7,\"status\":\"attack-stopped\"}"), "");
+	assert_int_equal(status_of(f, 7), STATUS_STOPPED);
+}
+
+static void whether_a_client_was_there_survives(void **state)
+{
+	static const enum presence all[] = { PRESENCE_LEFT, PRESENCE_LOST, PRESENCE_HERE };
+	struct kept *k = *state;
+	struct fixture *f = k->f;
+	struct mitigation m = asking(TARGET, NULL, 1800);
+
+	f->peers[0].channel = CHANNEL_BASE;
+	add_prefix(&f->peers[0].targets, "203.0.113.0/24");
+	m.trigger = 0;
+	assert_int_equal(put(f, 7, m), CODE_CREATED);
+	keep(k);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		outcome_free(&f->last);
+		preset_signal(&f->core, &f->peers[0], f->credential, all[i], f->at, &f->last);
+		keep(k);
+		restart(k, 100);
+		assert_int_equal(f->core.ledger.v[0]->presence, all[i]);
+		assert_int_equal(status_of(f, 7), all[i] == PRESENCE_LEFT ? STATUS_SIGNAL_LOSS : STATUS_IN_PROGRESS);
+	}
 }
 
 int main(void)
@@ -294,7 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_answered_is_there_again), TEST(every_phase_survives), TEST(a_question_ends_in_its_time),
 		TEST(what_ran_out_meanwhile_ends_at_once), TEST(a_wrong_clock_prolongs_nothing),
-		TEST(replaced_and_ended_are_gone), TEST(the_credential_of_a_cuid_survives), TEST(an_armed_request_stays_armed), TEST(audit_trail),
+		TEST(replaced_and_ended_are_gone), TEST(the_credential_of_a_cuid_survives), TEST(an_armed_request_stays_armed), TEST(whether_a_client_was_there_survives), TEST(audit_trail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
