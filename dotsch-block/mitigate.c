@@ -146,12 +146,14 @@ static bool keeps_device(const struct entry *e, uint64_t request, const struct r
 	return r->has_hosts && !r->n && !r->pending && e->unit && e->unit->plan.device && e->request == request;
 }
 
-static void keep_json(struct entry *entry, struct envelope *e)
+/* Told back with each status: whoever keeps the hosts without the doubt about them would have all of them blocked. */
+static void keep_json(struct entry *entry, struct envelope *e, const char *certainty)
 {
 	json_t *hosts = json_object_get(e->json, "hosts");
 	if (hosts && (json_array_size(hosts) || !entry->hosts)) {
 		json_decref(entry->hosts);
 		entry->hosts = json_incref(hosts);
+		snprintf(entry->certainty, sizeof entry->certainty, "%s", certainty ? certainty : "");
 	}
 }
 
@@ -214,7 +216,7 @@ void block_mitigate(struct block *b, struct envelope *e)
 	} else {
 		bool same_device = names_same_device(entry, request, e);
 		entry->request = request;
-		keep_json(entry, e);
+		keep_json(entry, e, r.certainty);
 		decide(b, entry, e, &r, same_device);
 	}
 	request_free(&r);

@@ -69,6 +69,8 @@ void status_send(struct block *b, struct entry *e)
 	}
 	if (e->hosts)
 		json_put(line, "hosts", json_incref(e->hosts));
+	if (*e->certainty)
+		json_put_string(line, "certainty", e->certainty);
 	add_content(b, e, e->status, line);
 	/* A reader that is behind gets it at the next tick. */
 	e->unsent = !envelope_send(b->out, line);

@@ -19,6 +19,7 @@ struct entry {
 	uint8_t key[16];                     /* digest of (peer, cuid, mid, or ref) */
 	uint64_t request;                    /* digest of what is asked, without lifetime and hosts */
 	json_t *hosts;                       /* as the map gave them; NULL = no such member */
+	char certainty[16];                  /* of these hosts, the map's word; empty when there was none */
 	struct unit *unit;                   /* in the kernel; NULL = not enforced */
 	enum plan_outcome outcome;
 	const char *cause;                   /* why not enforced, one word */

@@ -71,8 +71,13 @@ static bool on_mitigate(void *arg, struct envelope *e, rewrite_emit_fn *emit, vo
 		r->found.n = 0;
 		r->found.certainty = CERTAINTY_NONE;
 	}
-	if (r->found.certainty < CERTAINTY_LIKELY && has_hosts(e))       /* no better than what the line has: the hosts that were in doubt stay listed */
-		return false;
+	if (r->found.certainty < CERTAINTY_LIKELY && has_hosts(e)) {     /* no better than what the line has: the hosts that were in doubt stay listed */
+		if (json_array_size(json_object_get(e->json, "hosts")) < 2 || json_object_get(e->json, "certainty"))
+			return false;
+		/* Whoever kept them has not kept the doubt; without a word of it all of them would be blocked. */
+		emit_with(e, json_incref(json_object_get(e->json, "hosts")), json_string(certainty_name(CERTAINTY_AMBIGUOUS)), emit, emit_arg);
+		return true;
+	}
 	hosts = hosts_json(&r->found, r->leases);
 	certainty = json_string(certainty_name(r->found.certainty));
 	if (r->found.certainty >= CERTAINTY_LIKELY)

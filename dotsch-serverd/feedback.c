@@ -41,7 +41,7 @@ static void take_hosts(struct record *r, const struct envelope *e, struct outcom
 	json_t *hosts = json_object_get(e->json, "hosts");
 	const char *certainty = json_string_value(json_object_get(e->json, "certainty"));
 
-	if (!json_is_array(hosts) || (r->hosts != NULL && json_equal(hosts, r->hosts)))
+	if (!json_is_array(hosts) || (r->hosts != NULL && json_equal(hosts, r->hosts) && (certainty == NULL || strcmp(certainty, r->certainty) == 0)))
 		return;
 	/* The owner has named one host; the map's longer list does not undo that. */
 	if (owner_named_one(r))

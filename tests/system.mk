@@ -5,6 +5,7 @@ EXTRA_DIST += debian tests/packages tests/fuzz/run
 SYSTEM_TESTS = \
 	tests/system/readme.sh \
 	tests/system/chain-bad-input.sh \
+	tests/system/chain-hosts.sh \
 	tests/system/chain-restart.sh \
 	tests/system/layers.sh \
 	tests/system/docs.sh \

@@ -126,6 +126,7 @@ is "$(at router timeout 20 "$map" --conntrack <"$lab/named.jsonl")" "$(cat "$lab
 jq -c '.hosts = [{"address": "192.168.1.10"}, {"address": "192.168.1.66"}] | .certainty = "ambiguous"' "$lab/inside.jsonl" |
 	at router timeout 20 "$map" --conntrack >"$lab/doubt.jsonl"
 is "$(jq -r '[.hosts[].address] | join(",")' "$lab/doubt.jsonl")" 192.168.1.66 'a doubt is looked at again'
+is "$(jq -c 'del(.certainty)' "$lab/both.jsonl" | at router timeout 20 "$map" --conntrack | jq -r '.certainty, (.hosts | length)' | tr '\n' ' ')" 'ambiguous 2 ' 'several without a word about them are in doubt'
 
 # No NAT: the source itself.
 jq -nc '{type: "mitigate", "ietf-dots-signal-channel:mitigation-scope": {scope: [{"target-prefix": ["2001:db8:c000::9/128"], lifetime: 60, "ietf-dots-call-home:source-prefix": ["2001:db8:123::66/128"]}]}}' >"$lab/six.jsonl"

@@ -259,6 +259,12 @@ static void hosts_found_after_the_decision_CH_39(void **state)
 	assert_int_equal(json_array_size(r->hosts), 1);
 	assert_string_equal(r->certainty, "likely");
 	assert_int_equal(f->last.effects[0].kind, EFFECT_HOSTS);
+	/* The same device with another certainty is news, too. Nothing said about it is none. */
+	feed(f, STATUS7("attack-successfully-mitigated", ",\"hosts\":[{\"address\":\"192.168.1.66\"}],\"certainty\":\"stale\""));
+	assert_string_equal(r->certainty, "stale");
+	assert_int_equal(f->last.effects[0].kind, EFFECT_HOSTS);
+	feed(f, STATUS7("attack-successfully-mitigated", ",\"hosts\":[{\"address\":\"192.168.1.66\"}]"));
+	assert_string_equal(r->certainty, "stale");
 }
 
 static void decision_reject_CH_32(void **state)
