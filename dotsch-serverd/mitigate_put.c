@@ -396,8 +396,8 @@ void mitigate_put(struct core *core, const struct requester *who, const struct t
 	r = client_find(c, what->mid);
 	if (r != NULL && r->life.phase == PHASE_ENDED)
 		r = NULL;
-	/* Nothing to update: silently ignored (RFC 9132, 4.4.3). */
-	if (p.efficacy && (r == NULL || r->life.phase == PHASE_INACTIVE))
+	/* Nothing to update: silently ignored; nor may one that was overtaken by a withdrawal undo it (RFC 9132, 4.4.3). */
+	if (p.efficacy && (r == NULL || r->life.phase == PHASE_INACTIVE || r->life.phase == PHASE_TERMINATING))
 		reply_empty(&o->reply, 0);
 	else if (!client_owns(c, who->credential) && client_live(c))
 		answer_collision(&p);

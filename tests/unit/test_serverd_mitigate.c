@@ -566,6 +566,12 @@ static void efficacy_update(void **state)
 	m.attack_status = ATTACK_UNDER_ATTACK;
 	assert_int_equal(efficacy(f, 7, m), REASON_BAD_REQUEST);
 	assert_diagnostic(f, "another request");
+	/* The withdrawal came first: it stands. */
+	simple(f, METHOD_DELETE, "mitigate/cuid=" CUID "/mid=7");
+	m = asking(TARGET, SOURCE, 1800);
+	m.attack_status = ATTACK_UNDER_ATTACK;
+	assert_int_equal(efficacy(f, 7, m), 0);
+	assert_int_equal(status_of(f, 7), STATUS_CLIENT_WITHDRAWN);
 }
 
 static void if_match_with_a_value_is_4_00(void **state)
