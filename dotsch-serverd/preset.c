@@ -7,20 +7,13 @@
 #include "base/limits.h"
 #include "consent.h"
 #include "emit.h"
+#include "mitigate.h"
 
 #define TOLD_TIMES 4                 /* RFC 9132, Table 3 */
 
 bool preset_is(const struct record *r)
 {
 	return r->m.trigger == 0;
-}
-
-static bool covered(const struct client *c, const struct record *r)
-{
-	for (size_t i = 0; i < c->n; i++)
-		if (life_live(&c->v[i]->life) && !preset_is(c->v[i]) && mitigation_targets_overlap(&r->m, &c->v[i]->m))
-			return true;
-	return false;
 }
 
 static void fire(struct core *core, struct record *r, struct moment at, struct outcome *o)
@@ -40,6 +33,16 @@ static void fire(struct core *core, struct record *r, struct moment at, struct o
 	outcome_line(o, emit_mitigate(r, at.now));
 	audit_note(o, r, "fired", "signal-loss", NULL);
 	outcome_changed(o, r, &before);
+}
+
+/* What was prepared for the loss comes before what acts at once (RFC 9132, 4.4.1.3); while the owner is still asked nothing gives way. */
+static void withdraw_overlapped(struct core *core, const struct record *by, struct moment at, struct outcome *o)
+{
+	const struct client *c = by->client;
+
+	for (size_t i = 0; i < c->n && !by->life.pending; i++)
+		if (life_live(&c->v[i]->life) && !preset_is(c->v[i]) && mitigation_targets_overlap(&by->m, &c->v[i]->m))
+			mitigate_finish(core, c->v[i], STATUS_WITHDRAWN, "replaced", at, o);
 }
 
 /* For the disk: it goes with one of its requests. */
@@ -66,10 +69,12 @@ void preset_signal(struct core *core, const struct peer_config *peer, const char
 		for (size_t j = 0; j < c->n; j++) {
 			struct record *r = c->v[j];
 
-			if (presence == PRESENCE_LOST && r->life.phase == PHASE_ARMED && life_left(&r->life, at.now) != 0 && !covered(c, r))
+			if (presence == PRESENCE_LOST && r->life.phase == PHASE_ARMED && life_left(&r->life, at.now) != 0) {
 				fire(core, r, at, o);
-			else if (presence == PRESENCE_HERE)
+				withdraw_overlapped(core, r, at, o);
+			} else if (presence == PRESENCE_HERE) {
 				preset_stopped(core, r, at, o);
+			}
 		}
 	}
 }

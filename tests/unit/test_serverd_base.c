@@ -392,7 +392,7 @@ static void an_immediate_request_takes_the_place_of_a_fired_one(void **state)
 	assert_four_times(f, STATUS_WITHDRAWN);
 }
 
-/* Of different kinds: neither replaces the other, and nothing is fired that an active request covers. */
+/* Of different kinds: neither replaces the other, until the channel is lost. */
 static void an_active_request_stands_beside_an_armed_one(void **state)
 {
 	struct fixture *f = *state;
@@ -401,8 +401,6 @@ static void an_active_request_stands_beside_an_armed_one(void **state)
 	assert_int_equal(put(f, 1, prepared("203.0.113.9/32", 3600)), CODE_CREATED);
 	assert_int_equal(status_of(f, 5), STATUS_IN_PROGRESS);
 	assert_int_equal(status_of(f, 1), STATUS_SIGNAL_LOSS);
-	signal_channel(f, true);
-	assert_int_equal(n_lines(f), 0);
 	assert_int_equal(put(f, 4, asking("203.0.113.9/32", NULL, 100)), CODE_CONFLICT);
 	assert_int_equal(put(f, 0, prepared("203.0.113.9/32", 3600)), CODE_CONFLICT);
 	/* Of one kind: the higher mid. Nobody hears of one that was never in force. */
@@ -410,6 +408,28 @@ static void an_active_request_stands_beside_an_armed_one(void **state)
 	assert_int_equal(n_lines(f), 0);
 	assert_int_equal(status_of(f, 1), STATUS_NONE);
 	assert_int_equal(status_of(f, 5), STATUS_IN_PROGRESS);
+}
+
+/* What was prepared comes first then, and its client, once back, asks again for what it wants (RFC 9132, 4.4.1.3). */
+static void the_loss_withdraws_what_a_prepared_one_overlaps(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 1, prepared("203.0.113.8/29", 3600));
+	put(f, 5, asking("203.0.113.9/32", NULL, 100));
+	put(f, 6, asking("203.0.113.99/32", NULL, 100));
+	signal_channel(f, true);
+	assert_int_equal(n_lines(f), 2);
+	assert_line(f, 0, "{\"type\":\"mitigate\"," WHO "1,\"consent\":\"given\"," PRESET("203.0.113.8/29", "3600") "}");
+	assert_line(f, 1, "{\"type\":\"withdraw\"," WHO "5,\"cause\":\"replaced\"}");
+	assert_int_equal(status_of(f, 1), STATUS_IN_PROGRESS);
+	assert_int_equal(ledger_find(&f->core.ledger, "isp", CUID, 5)->life.ended, STATUS_WITHDRAWN);        /* observers read it */
+	assert_int_equal(status_of(f, 5), STATUS_NONE);
+	assert_int_equal(status_of(f, 6), STATUS_IN_PROGRESS);
+	signal_channel(f, false);
+	assert_int_equal(put(f, 5, asking("203.0.113.9/32", NULL, 100)), CODE_CREATED);
+	assert_int_equal(status_of(f, 1), STATUS_WITHDRAWN);
+	assert_four_times(f, STATUS_WITHDRAWN);
 }
 
 static void a_fired_one_whose_attack_has_stopped_is_armed_again(void **state)
@@ -472,7 +492,7 @@ int main(void)
 		TEST(overlap_is_one_of_targets), TEST(targets_of_a_client_are_not_guarded), TEST(a_full_server_names_the_next),
 		TEST(a_server_that_is_given_up_sends_everybody_on), TEST(a_client_does_not_redirect_us), TEST(a_prepared_request_is_armed),
 		TEST(ch_24_call_home_takes_no_prepared_request), TEST(the_loss_of_the_channel_fires_it), TEST(deleting_an_armed_one_disarms_it), TEST(a_status_is_known_by_its_origin), TEST(a_refusal_comes_back_up), TEST(an_end_that_was_asked_for_is_none),
-		TEST(an_immediate_request_takes_the_place_of_a_fired_one), TEST(an_active_request_stands_beside_an_armed_one),
+		TEST(an_immediate_request_takes_the_place_of_a_fired_one), TEST(an_active_request_stands_beside_an_armed_one), TEST(the_loss_withdraws_what_a_prepared_one_overlaps),
 		TEST(a_fired_one_whose_attack_has_stopped_is_armed_again), TEST(the_owner_is_asked_before_the_loss),
 	};
 
