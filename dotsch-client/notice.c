@@ -61,6 +61,13 @@ static void adopt(struct entry *e, struct mitigation *m)
 	e->unknown = false;
 }
 
+/* What was prepared for the loss of the signal goes back to status 8 after 3, and after 7 when another request of ours was in its place (RFC 9132, Table 3). */
+static bool armed_again(const struct entry *e, const struct mitigation *m)
+{
+	return e->asked.trigger == 0 && (m->status == STATUS_STOPPED || m->status == STATUS_WITHDRAWN) &&
+	    (!m->has_conflict || m->conflict.cause == CONFLICT_OVERLAPPING_TARGETS);
+}
+
 static void state_came(struct entry *e, struct mitigation *m)
 {
 	e->observed = true;
@@ -78,7 +85,8 @@ static void state_came(struct entry *e, struct mitigation *m)
 		return;
 	if (m->status == STATUS_MITIGATED)
 		entry_paid(e, true);
-	if (m->status == STATUS_TERMINATED || m->status == STATUS_WITHDRAWN) {
+	bool goes_on = armed_again(e, m);
+	if (!goes_on && (m->status == STATUS_TERMINATED || m->status == STATUS_WITHDRAWN)) {
 		/* RFC 9066, 5.3.1: a refusal by the owner comes as a notification, too. */
 		if (e->state == ENTRY_ACTIVE) {
 			entry_paid(e, false);
@@ -88,7 +96,7 @@ static void state_came(struct entry *e, struct mitigation *m)
 		return;
 	}
 	/* RFC 9132, 4.4.2.1: the client may withdraw then; it may know better, so only when it is told to. */
-	if (m->status == STATUS_STOPPED && e->state == ENTRY_ACTIVE && e->router->agent->config.auto_withdraw) {
+	if (!goes_on && m->status == STATUS_STOPPED && e->state == ENTRY_ACTIVE && e->router->agent->config.auto_withdraw) {
 		merge_dissolve(e);
 		entry_withdraw(e);
 		return;

@@ -243,12 +243,33 @@ static void entries_change(void **state)
 
 #define LAB_TEST(name, fn) { name, fn, lab_setup, lab_teardown, NULL }
 
+/* Fired, replaced by one that acts at once, and armed again (RFC 9132, Table 3): for us it is the same request all the time. */
+static void prepared_stays(void **state)
+{
+	static const enum dots_status told[] = { STATUS_SIGNAL_LOSS, STATUS_MITIGATED, STATUS_WITHDRAWN, STATUS_SIGNAL_LOSS, STATUS_STOPPED, STATUS_SIGNAL_LOSS };
+	struct lab *l = *state;
+	add_server(l);
+	lab_say(l, ASK("prepared", TARGET ",\"trigger-mitigation\":false"));
+	lab_answer_dial(l);
+	lab_run(l, 300);
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+		router_status(l, told[i]);
+		lab_run(l, 4000);
+		assert_int_equal(requests_by_ref(l->agent.requests, "prepared")->state, ENTRY_ACTIVE);
+	}
+	assert_true(lab_saw(l, "status", "status", "attack-mitigation-withdrawn"));
+	assert_int_equal(l->router.n_deletes, 0);
+	router_status(l, STATUS_TERMINATED);
+	lab_run(l, 900000);
+	assert_null(requests_by_ref(l->agent.requests, "prepared"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LAB_TEST("dialled and asked", dialled_and_asked), LAB_TEST("CH-28 passed through", passed_through), LAB_TEST("refused", refused),
 		LAB_TEST("redirected", redirected), LAB_TEST("nobody where we were sent", nobody_where_we_were_sent), LAB_TEST("silence", silence),
-		LAB_TEST("closed by the server", closed_by_the_server), LAB_TEST("entries change", entries_change),
+		LAB_TEST("closed by the server", closed_by_the_server), LAB_TEST("entries change", entries_change), LAB_TEST("prepared stays", prepared_stays),
 	};
 	return cmocka_run_group_tests_name("client_base", tests, NULL, NULL);
 }
