@@ -45,11 +45,24 @@ static int set_duration(const char *name, const char *value, int64_t *out)
 	return 0;
 }
 
+int options_whole_prefix(const char *name, const char *text, const struct prefix *p, struct reason *why)
+{
+	char host[PREFIX_TEXT_MAX], prefix[PREFIX_TEXT_MAX];
+	struct prefix address;
+	snprintf(host, sizeof host, "%.*s", (int)strcspn(text, "/"), text);
+	if (prefix_parse(host, true, &address) == 0 && memcmp(address.addr, p->addr, sizeof p->addr) == 0)
+		return 0;
+	return reason_set(why, 0, name, "", "\"%s\" is neither an address nor a prefix: write %s or %s", text, host, prefix_format(p, prefix));
+}
+
 static int add_prefix(const char *name, const char *value, struct prefix_list *to)
 {
 	struct prefix p;
+	struct reason why;
 	if (prefix_parse(value, true, &p) < 0)
 		return cli_usage_error("--%s: \"%s\" is not an address or prefix such as 192.0.2.0/24", name, value);
+	if (options_whole_prefix(name, value, &p, &why) < 0)
+		return cli_usage_error("--%s: %s", name, why.text);
 	return prefix_list_add(to, &p);
 }
 

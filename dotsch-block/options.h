@@ -23,5 +23,7 @@ struct options {
 /* 0; or -1 after telling the user (EXIT_USAGE). */
 int options_parse(int argc, char **argv, struct options *out);
 void options_free(struct options *o);
+/* 192.168.1.77/24 would be the whole /24, which is hardly what somebody meant who wrote down a host: -1 with *why. p: what prefix_parse made of the text. */
+int options_whole_prefix(const char *name, const char *text, const struct prefix *p, struct reason *why);
 
 #endif

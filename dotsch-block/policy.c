@@ -49,7 +49,7 @@ static int read_title(const char *kind, const char *title, struct rule *r, struc
 	}
 	r->kind = !strcmp(kind, "target") ? RULE_TARGET : RULE_HOST;
 	if (prefix_parse(title, true, &r->prefix) == 0)
-		return 0;
+		return options_whole_prefix(kind, title, &r->prefix, why);
 	if (r->kind == RULE_TARGET)
 		return reason_set(why, 0, "target", "", "\"%s\" is not an address or prefix such as 203.0.113.0/24", title);
 	r->kind = RULE_DEVICE;
@@ -84,6 +84,8 @@ static int read_prefixes(const struct conf_section *top, const char *name, struc
 		const char *text = conf_item(top, name, i);
 		if (prefix_parse(text, true, &one) < 0)
 			return reason_set(why, 0, name, "", "\"%s\" is not an address or prefix such as 192.0.2.0/24", text);
+		if (options_whole_prefix(name, text, &one, why) < 0)
+			return -1;
 		if (prefix_list_add(to, &one) < 0)
 			return reason_set(why, 0, name, "", "out of memory");
 	}

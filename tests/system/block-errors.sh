@@ -21,6 +21,7 @@ says 100 '"a-name-of-17-char" is no interface name' --device a-name-of-17-char
 says 100 '"limit:5/m" is not one of drop, reject, limit:N/s' --action limit:5/m
 says 100 '"queue:65536" is not one of' --action queue:65536
 says 100 '"10.0.0.0/33" is not an address or prefix such as 192.0.2.0/24' --never-block 10.0.0.0/33
+says 100 'never-block: "192.168.1.2/24" is neither an address nor a prefix: write 192.168.1.2 or 192.168.1.0/24' --never-block 192.168.1.2/24
 says 100 '"everything" is not an address or prefix' --allow everything
 says 100 '"perhaps" is neither pass nor drop' --fragments perhaps
 says 100 '"a table" is no table name: letters, digits, - and _, up to 63' --table 'a table'
@@ -38,6 +39,9 @@ bad_policy() {
 bad_policy '"dorp" is not one of drop, reject' 'action = "dorp"'
 bad_policy '"203.0.113.0/24x" is not an address or prefix such as 203.0.113.0/24' 'target "203.0.113.0/24x" { action = "drop" }'
 bad_policy '"somebody" is neither an address, a prefix nor a MAC address' 'host "somebody" { action = "drop" }'
+bad_policy 'host: "192.168.1.77/24" is neither an address nor a prefix: write 192.168.1.77 or 192.168.1.0/24' 'host "192.168.1.77/24" { action = "quarantine" }'
+bad_policy 'target: "2001:db8::9/64" is neither .*: write 2001:db8::9 or 2001:db8::/64' 'target "2001:db8::9/64" { action = "drop" }'
+bad_policy 'never-block: "192.168.1.2/24" is neither' 'never-block = {"192.168.1.3", "192.168.1.2/24"}'
 bad_policy '"02:00:5e:10:00:0" is neither' 'host "02:00:5e:10:00:0" { action = "drop" }'
 bad_policy 'action: is missing in provider "isp"' 'provider "isp" { }'
 bad_policy 'never-block: "x" is not an address or prefix' 'never-block = {"x"}'
