@@ -75,6 +75,8 @@ static int ask_part(struct agent *a, struct console *c, const struct envelope *l
 	if (!(e = entry_new(r, mid, line->ref, &part->m)))
 		return reason_set(why, REASON_BAD_REQUEST, "", "", "out of memory");
 	e->keep = keep;
+	if (line->subscriber && !line->to)
+		prefix_parse(line->subscriber, true, &e->subscriber);    /* the plan has read it already */
 	if (n > 1) {
 		e->part = i + 1;
 		e->parts = n;

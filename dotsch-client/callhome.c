@@ -245,17 +245,24 @@ static bool all_within(const struct prefix_list *sources, const struct prefix_li
 	return true;
 }
 
-/* CH-15: it calls from another address than before. What was asked about the old one would now concern somebody else. */
+/* Behind DS-Lite it is the subscriber's address that tells whose the sources are. */
+static bool is_its_own(const struct entry *e, const struct prefix_list *domain)
+{
+	const struct prefix_list subscriber = { .v = (struct prefix *)(uintptr_t)&e->subscriber, .n = 1 };
+	return all_within(e->subscriber.family ? &subscriber : &e->asked.source_prefix, domain);
+}
+
+/* CH-15: its entry names another domain than before, or it calls from another address. What was asked about the old one would now concern somebody else. */
 static void drop_moved(struct router *r)
 {
 	struct prefix_list domain;
-	if (!r->peer || !r->peer->session_address || peer_domain(r->peer, &domain) < 0)
+	if (!r->peer || r->peer->server || peer_domain(r->peer, &domain) < 0)
 		return;
 	for (struct entry *e = r->entries, *next; e; e = next) {
 		next = e->next;
-		if (e->unknown || e->state > ENTRY_ACTIVE || all_within(&e->asked.source_prefix, &domain))
+		if (e->unknown || e->state > ENTRY_ACTIVE || is_its_own(e, &domain))
 			continue;
-		tell_word(e, TOLD_REFUSED, "its source is not %s's any more, which calls from another address now", r->name);
+		tell_word(e, TOLD_REFUSED, "its source is not %s's any more, whose domain%s has changed", r->name, r->peer->session_address ? " or address" : "");
 		entry_paid(e, false);
 		entry_withdraw(e);
 	}

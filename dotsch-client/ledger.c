@@ -36,7 +36,9 @@ static void write_row(struct entry *e, int64_t ends, void (*done)(void *arg, boo
 {
 	struct agent *a = e->router->agent;
 	enum entry_state state = e->state == ENTRY_ASKING ? ENTRY_WAITING : e->state;
-	char *document = NULL;
+	char *document = NULL, subscriber[PREFIX_TEXT_MAX] = "";
+	if (e->subscriber.family)
+		prefix_format(&e->subscriber, subscriber);
 	if (!e->written.there) {
 		json_t *o = json_object();
 		dots_json_write_mitigation(&e->asked, o);
@@ -46,6 +48,7 @@ static void write_row(struct entry *e, int64_t ends, void (*done)(void *arg, boo
 	const struct kept_request k = {
 		.peer = e->router->name, .cuid = e->router->cuid, .ref = e->ref, .mid = e->mid, .part = e->part, .parts = e->parts, .standing = (int)state,
 		.status = (int)e->status, .keep = e->keep, .sent = e->sent, .lifetime = e->asked.lifetime, .ends = ends, .leader = leader_mid(e), .document = document,
+		.subscriber = subscriber,
 	};
 	/* Before the call: where nothing is kept, done comes from inside it, and may free the entry. */
 	e->written = (struct written){ .there = true, .state = state, .status = e->status, .keep = e->keep, .sent = e->sent, .lifetime = e->asked.lifetime, .ends = ends, .leader = leader_mid(e) };
@@ -129,6 +132,8 @@ static void take_up(struct agent *a, struct router *r, const struct kept_request
 	struct entry *e = entry_new(r, k->mid, k->ref, m);
 	if (!e)
 		return;
+	if (!*k->subscriber || prefix_parse(k->subscriber, true, &e->subscriber) < 0)
+		e->subscriber = (struct prefix){ 0 };
 	e->part = k->part;
 	e->parts = k->parts;
 	e->keep = k->keep;

@@ -65,6 +65,7 @@ struct entry {
 	bool unknown;                        /* not asked by this process: only its mid is known (observe) */
 	bool in_force;                       /* counted in router->active */
 	struct mitigation asked;             /* its lifetime is what is asked for at each refresh */
+	struct prefix subscriber;            /* whose domain stands for the sources'; family 0 = nobody was named */
 	unsigned cuid_retries;
 
 	/* Towards a peer that takes any common target for an overlap (merge.h). */

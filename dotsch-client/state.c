@@ -35,6 +35,7 @@ static const char *const schema[] = {
 	" document TEXT NOT NULL, PRIMARY KEY (peer, cuid, mid)) WITHOUT ROWID;",
 	"ALTER TABLE request ADD COLUMN leader INTEGER NOT NULL DEFAULT -1;",
 	"CREATE TABLE hold (peer TEXT NOT NULL, mid INTEGER NOT NULL, cause INTEGER NOT NULL, ends INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY (peer, mid)) WITHOUT ROWID;",
+	"ALTER TABLE request ADD COLUMN subscriber TEXT NOT NULL DEFAULT '';",
 	NULL,
 };
 
@@ -251,11 +252,12 @@ void state_keep(struct state *s, const struct kept_request *r, void (*done)(void
 	const struct store_value v[] = {
 		store_text(r->peer), store_text(r->cuid), store_int(r->mid), store_int(r->standing), store_int(r->status), store_int(r->keep), store_int(r->sent),
 		store_int(r->lifetime), store_int(r->ends), store_text(r->ref), store_int(r->leader), store_int(r->part), store_int(r->parts), store_text(r->document),
+		store_text(r->subscriber),
 	};
 	/* What does not change is written once: a document may name 100,000 sources. */
 	if (r->document)
-		store_add(t, "INSERT OR REPLACE INTO request (peer, cuid, mid, standing, status, keep, sent, lifetime, ends, ref, leader, part, parts, document)"
-		             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)", v, 14);
+		store_add(t, "INSERT OR REPLACE INTO request (peer, cuid, mid, standing, status, keep, sent, lifetime, ends, ref, leader, part, parts, document, subscriber)"
+		             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)", v, 15);
 	else
 		store_add(t, "UPDATE request SET standing = ?4, status = ?5, keep = ?6, sent = ?7, lifetime = ?8, ends = ?9, leader = ?11 WHERE peer = ?1 AND cuid = ?2 AND mid = ?3", v, 11);
 	commit(s, t, done, arg);
@@ -310,6 +312,7 @@ static void request_row(void *arg, const struct store_row *r)
 		.part = (unsigned)store_column_int(r, 4), .parts = (unsigned)store_column_int(r, 5), .standing = (int)store_column_int(r, 6),
 		.status = (int)store_column_int(r, 7), .keep = store_column_int(r, 8) != 0, .sent = store_column_int(r, 9) != 0, .lifetime = store_column_int(r, 10),
 		.ends = store_column_int(r, 11), .document = store_column_text(r, 12), .leader = store_column_int(r, 13),
+		.subscriber = store_column_text(r, 14),
 	};
 	l->fn(l->arg, &k);
 }
@@ -319,7 +322,7 @@ int state_load(struct state *s, void (*fn)(void *arg, const struct kept_request 
 	struct loading l = { fn, arg };
 	if (!s->store)
 		return 0;
-	return store_read(s->store, "SELECT peer, cuid, mid, ref, part, parts, standing, status, keep, sent, lifetime, ends, document, leader FROM request ORDER BY mid", NULL, 0,
+	return store_read(s->store, "SELECT peer, cuid, mid, ref, part, parts, standing, status, keep, sent, lifetime, ends, document, leader, subscriber FROM request ORDER BY mid", NULL, 0,
 	                  request_row, &l, why);
 }
 

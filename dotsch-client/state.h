@@ -24,6 +24,7 @@ struct kept_request {
 	int64_t ends;                        /* wall seconds; 0 = no end */
 	int64_t leader;                      /* the mid of the request that it is a part of; -1 = none */
 	const char *document;                /* the request as a DOTS document; NULL when keeping: as it was */
+	const char *subscriber;              /* an address; "" = none */
 };
 
 /* What a peer does not want to be asked again yet, as it is kept (hold.h). Strings are borrowed. */

@@ -29,7 +29,7 @@ router_conf() {
 		  transport = {"$4"}
 		  psk-identity = "cpe-0001"
 		  psk-key-file = "$LAB/$1.key"
-		  scope = {"100.64.8.0/24"}
+		  scope = {"100.64.8.0/24", "192.168.1.0/24"}
 		  consent = "auto"
 		}
 	EOF
@@ -87,10 +87,11 @@ ok $? 'SIGTERM closes the sessions in good order'
 stop $two
 
 # A second configuration: several listeners, keys in a database, and routers known by the address they call from.
-ip addr add 100.64.8.1/32 dev lo
-ip addr add 100.64.8.2/32 dev lo
+for i in 1 2 3 4 5 6; do
+	ip addr add 100.64.8.$i/32 dev lo
+done
 cat >many.conf <<EOF
-listen { address = {"100.64.8.1", "100.64.8.2"} port = 4648 }
+listen { address = {"100.64.8.1", "100.64.8.2", "100.64.8.3", "100.64.8.4", "100.64.8.5", "100.64.8.6"} port = 4648 }
 peers-file = "many.jsonl"
 psk-database = "keys.db"
 state = "client-%i.state"
@@ -136,6 +137,46 @@ stop $home
 home_at 100.64.8.2
 lab_line 10 many.out '"ref":"here".*"status":"refused","reason":"its source is not cpe-0001'
 ok $? 'CH-15: from another address it is not asked about the old one any more'
+stop $home
+
+# Whose the sources are may change, too: by a peer line, a reload or a restart.
+# the_domain PREFIX: of cpe-0001, in the file
+the_domain() { sed -i "1s|.*|{\"name\":\"cpe-0001\",\"psk-identity\":\"cpe-0001\",\"session-address\":true,\"domain\":[\"$1\"]}|" many.jsonl; }
+the_domain 2001:db8:1::/48
+kill -HUP $agent
+lab_line 10 many.out '"event":"reloaded"'
+home_at 100.64.8.3
+$client -s east.sock mitigate --subscriber 2001:db8:1::5 --source 192.168.1.7 --source-port 5000 --protocol udp --target 203.0.113.9 --ref inside >one.out
+like "$(cat one.out)" '"peer":"cpe-0001".*"code":"2.01"' 'CH-15: the subscriber tells whose an inside source is'
+kill -KILL $agent
+wait $agent 2>/dev/null
+stop $home
+$client -c many.conf -i east -s %i.sock </dev/null >many.out 2>many.err &
+agent=$!
+lab_line 10 many.out '"event":"listening"'
+home_at 100.64.8.4
+$client -s east.sock query --ref inside >one.out
+like "$(cat one.out)" '"code":"2.05"' 'CH-15: also after a crash of the agent, and from another address'
+is "$(grep -c '"ref":"inside".*refused' many.out)" 0 'and nobody says otherwise'
+$client -s east.sock peer set cpe-0001 --domain 2001:db8:2::/48 >one.out
+stop $home
+home_at 100.64.8.5
+lab_line 10 many.out '"ref":"inside".*"status":"refused","reason":"its source is not cpe-0001'
+ok $? 'CH-15: with another domain it is not asked about the old one any more'
+lab_line 10 home.out '"type":"withdraw"'
+ok $? 'and what was in force is withdrawn'
+stop $home
+$client -s east.sock mitigate --subscriber 2001:db8:2::5 --source 192.168.1.7 --source-port 5000 --protocol udp --target 203.0.113.9 --ref later >one.out &
+asking=$!
+lab_line 10 many.out '"ref":"later".*"status":"waiting"'
+the_domain 2001:db8:3::/48
+kill -HUP $agent
+lab_line 10 many.out '"event":"reloaded"'
+home_at 100.64.8.6
+wait $asking
+is $? 1 'CH-15: what waited for a router whose domain has changed is refused'
+like "$(cat one.out)" '"ref":"later".*"status":"refused","reason":"its source' 'with the reason'
+is "$(grep -c '"type":"mitigate"' home.out)" 0 'and never sent'
 stop $home
 stop $agent
 done_testing
