@@ -237,6 +237,7 @@ static int do_observe(struct agent *a, struct console *c, const struct envelope 
 	e->console = c;
 	entry_in_force(e, true);
 	notice_start(e);
+	tell_request(e, c, line);
 	return 1;
 }
 

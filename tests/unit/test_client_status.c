@@ -150,6 +150,8 @@ static void query_and_observe_unknown(void **state)
 	lab_run(l, 100);
 	assert_string_equal(json_string_value(json_object_get(lab_last(l, "response"), "code")), "2.05");
 	lab_say(l, "{\"type\":\"observe\",\"to\":\"cpe-0001\",\"mid\":4000000000}");
+	lab_run(l, 100);
+	assert_int_equal(json_integer_value(json_object_get(lab_last(l, "request"), "mid")), 4000000000);
 	lab_run(l, 4000);
 	assert_true(lab_saw(l, "status", "reason", "does not know it"));
 }
