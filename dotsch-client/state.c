@@ -17,9 +17,20 @@
 #define MID_BLOCK 65536u                     /* reserved at a time; the next block is asked for when half of one is used */
 #define MID_RESTART 3221225471u              /* RFC 9132, 4.4.1: three quarters of 2^32 - 1 */
 #define START_WAIT_MS 10000
+#define AGAIN_MS 1000                        /* until what the disk did not take is tried again */
+
+/* A request that is over, on its way off the disk. */
+struct drop {
+	struct drop *next;
+	struct state *state;
+	char *peer, *cuid;
+	uint32_t mid;
+};
 
 struct state {
 	struct loop *loop;
+	struct drop *undropped;              /* what the disk did not take: a crash would bring it back */
+	struct loop_timer again;
 	struct store *store;                 /* NULL = nothing is kept */
 	int lock;
 	uint32_t next, durable, asked;       /* mids below `durable` may be given out; `asked` is on its way to the disk */
@@ -60,6 +71,8 @@ static void set_meta(struct state *s, const char *name, struct store_value value
 }
 
 static void reserve(struct state *s);
+static void drop_again(void *arg);
+static void drop_free(struct drop *d);
 
 /* Unless something was asked for in the meantime: then the old numbers go on. */
 static void restarted(struct state *s, bool ok)
@@ -145,6 +158,7 @@ struct state *state_open(struct loop *l, const char *path, struct reason *why)
 		abort();
 	/* Without an old number: the clock, so that a lost file does not take us back to numbers that the routers have seen. */
 	*s = (struct state){ .loop = l, .lock = -1 };
+	loop_timer_init(&s->again, drop_again, s);
 	s->next = s->durable = s->asked = (uint32_t)(when_wall_ms() / 1000);
 	if (path && open_store(s, path, why) < 0) {
 		state_close(s);
@@ -169,7 +183,13 @@ void state_close(struct state *s)
 	/* The rest of the block goes back; after a crash its numbers are skipped. */
 	if (s->store && s->next != s->durable)
 		set_meta(s, "mid", store_int(s->next), nothing);
+	drop_again(s);
 	store_close(s->store);
+	loop_timer_stop(s->loop, &s->again);
+	for (struct drop *d = s->undropped, *next; d; d = next) {
+		next = d->next;
+		drop_free(d);
+	}
 	if (s->lock >= 0)
 		close(s->lock);
 	free(s);
@@ -289,14 +309,64 @@ void state_new_cuid(struct state *s, const char *peer, const char *cuid, const c
 	store_commit(t, committed, s);
 }
 
+static void drop_free(struct drop *d)
+{
+	free(d->peer);
+	free(d->cuid);
+	free(d);
+}
+
+static void drop_kept(struct drop *d)
+{
+	struct state *s = d->state;
+	d->next = s->undropped;
+	s->undropped = d;
+	loop_timer_set(s->loop, &s->again, AGAIN_MS);
+}
+
+static void dropped(void *arg, bool ok, const char *why)
+{
+	struct drop *d = arg;
+	committed(d->state, ok, why);
+	if (ok)
+		drop_free(d);
+	else
+		drop_kept(d);
+}
+
+static void drop_now(struct drop *d)
+{
+	struct store_txn *t = store_begin(d->state->store);
+	const struct store_value v[] = { store_text(d->peer), store_text(d->cuid), store_int(d->mid) };
+	if (!t) {
+		drop_kept(d);
+		return;
+	}
+	store_add(t, "DELETE FROM request WHERE peer = ?1 AND cuid = ?2 AND mid = ?3", v, 3);
+	store_commit(t, dropped, d);
+}
+
+static void drop_again(void *arg)
+{
+	struct state *s = arg;
+	struct drop *d = s->undropped, *next;
+	for (s->undropped = NULL; d; d = next) {
+		next = d->next;
+		drop_now(d);
+	}
+}
+
 void state_drop(struct state *s, const char *peer, const char *cuid, uint32_t mid)
 {
-	struct store_txn *t = s->store ? store_begin(s->store) : NULL;
-	const struct store_value v[] = { store_text(peer), store_text(cuid), store_int(mid) };
-	if (!t)
+	if (!s->store)
 		return;
-	store_add(t, "DELETE FROM request WHERE peer = ?1 AND cuid = ?2 AND mid = ?3", v, 3);
-	store_commit(t, committed, s);
+	struct drop *d = malloc(sizeof *d);
+	if (!d)
+		abort();
+	*d = (struct drop){ .state = s, .peer = strdup(peer), .cuid = strdup(cuid), .mid = mid };
+	if (!d->peer || !d->cuid)
+		abort();
+	drop_now(d);
 }
 
 struct loading {

@@ -92,8 +92,12 @@ static void full_disk(void **state)
 	assert_true(lab_saw(l, "status", "reason", "the state cannot be written"));
 	assert_int_equal(l->router.n_puts, 1);
 	assert_int_equal(l->router.n_deletes, 1);
+	assert_int_equal(sent_by_the_disk(l), 1);
 	lab_run(l, 4000);
 	assert_int_equal(requests_count(l->agent.requests), 1);
+	/* There is room again: a crash must not bring back what was withdrawn meanwhile. */
+	lab_say(l, "{\"type\":\"peers\"}");
+	assert_int_equal(sent_by_the_disk(l), 0);
 }
 
 /* RFC 9132, 4.4.1: another cuid on cause 3, once the old one is somebody else's. */
