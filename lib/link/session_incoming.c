@@ -205,7 +205,8 @@ static void respond(struct session *s, const struct message *request, bool acked
 		answer.payload = (const uint8_t *)code_name(r->code);
 		answer.payload_len = strlen(code_name(r->code));
 	}
-	if (request->code == METHOD_GET && request->observe == 0) {
+	/* A GET for a later block asks for no observation, whatever it carries (RFC 7959, 2.6). */
+	if (request->code == METHOD_GET && request->observe == 0 && !request->block2.num) {
 		if (r->observe && code_is_success(r->code))
 			answer.observe = observe_register(s, request);
 		else

@@ -121,6 +121,24 @@ static void refused_registration_ends_the_one_before(void **state)
 	assert_int_equal(right->renders, 0);
 }
 
+/* RFC 7959, 2.6: no notification can begin in the middle, and what stands goes on. */
+static void later_block_registers_nothing(void **state)
+{
+	(void)state;
+	pair_open(&p, TRANSPORT_UDP);
+	right->answer.observe = true;
+	pair_body(&p, 100, 'a');
+	assert_int_equal(answer_to("51010001aa605178c112")->observe, -1);     /* Observe 0 and Block2 1/0/64 */
+	wire_run(p.w, 5000);
+	pair_notify(&p);
+	assert_int_equal(right->renders, 0);
+	answer_to("51010002aa605178");
+	answer_to("51010003aa605178c152");
+	wire_run(p.w, 5000);
+	pair_notify(&p);
+	assert_int_equal(right->renders, 1);
+}
+
 /* RFC 7959, 2.3: the first block of a request that has only one is confirmed by Block1. */
 static void block1_of_one_block_is_confirmed(void **state)
 {
@@ -240,7 +258,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_teardown(name, close_pair)
 	const struct CMUnitTest tests[] = {
-		T(one_con_at_a_time), T(observe_counts_to_24_bits_and_wraps), T(notifications_carry_max_age), T(refused_registration_ends_the_one_before),
+		T(one_con_at_a_time), T(observe_counts_to_24_bits_and_wraps), T(notifications_carry_max_age), T(refused_registration_ends_the_one_before), T(later_block_registers_nothing),
 		T(block1_of_one_block_is_confirmed), T(block2_past_the_end_of_what_is_made_anew_is_4_00), T(block2_etag_is_repeated), T(block2_out_of_order_is_no_answer),
 		T(heartbeat_with_a_query_is_4_00), T(options_by_their_kind), cmocka_unit_test(cuid_of_a_known_digest),
 	};
