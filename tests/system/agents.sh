@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 # SPDX-License-Identifier: GPL-3.0-or-later
 # agents.sh - dotsch-client and dotsch-serverd as they were built, on loopback, in namespaces that the test has for itself.
 #
@@ -16,5 +16,4 @@ lab_enter "$0" "$@" || skip_all 'no namespaces can be made here'
 ip link set lo up || skip_all 'the loopback interface does not come up'
 cd "$LAB" || exit 1
 umask 077
-# shellcheck disable=SC2034 # for the test
 key=00112233445566778899aabbccddeeff
