@@ -34,13 +34,19 @@ static void try_later(struct unsaved *u)
 static void on_written(void *arg, bool ok, const char *why)
 {
 	struct unsaved *u = arg;
+	struct outcome newer = u->waiting;
 
 	(void)why;                   /* it was told the first time */
 	u->writing = false;
-	if (ok)
+	if (ok) {
 		log_info("state: what could not be written is written");
-	else
-		gather(&u->waiting, &u->written);
+	} else {
+		/* The few that have come meanwhile join the many, in the order in which they happened. */
+		u->waiting = u->written;
+		outcome_init(&u->written);
+		gather(&u->waiting, &newer);
+		outcome_free(&newer);
+	}
 	outcome_free(&u->written);
 	if (keep_wanted(&u->waiting))
 		try_later(u);

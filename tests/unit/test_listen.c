@@ -269,14 +269,6 @@ static void second_listener(void **state)
 	rig_done(&r);
 }
 
-static int knock(void)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(r.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-	return fd;
-}
-
 /* More handshakes than the rate allows find no place; a little later they do. */
 static void ch_45_rate(void **state)
 {
@@ -287,7 +279,7 @@ static void ch_45_rate(void **state)
 	r.max_rate = 2;
 	rig_listen(&r, "127.0.0.1", false, true);
 	while (n < 8)
-		fds[n++] = knock();
+		fds[n++] = rig_knock(&r);
 	while (s.limited + s.half_open < 8) {
 		loop_step(r.loop, 100);
 		listen_stats(r.listen, &s);
@@ -295,7 +287,7 @@ static void ch_45_rate(void **state)
 	assert_int_equal(s.half_open, 5);   /* two seconds' worth, and the one that fills it */
 	assert_int_equal(s.limited, 3);
 	for (; s.half_open < 6 && n < 100; listen_stats(r.listen, &s)) {
-		fds[n++] = knock();
+		fds[n++] = rig_knock(&r);
 		rig_run(&r, 50);
 	}
 	assert_int_equal(s.half_open, 6);
@@ -395,7 +387,7 @@ static void ch_45_accept_refused(void **state)
 	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
 		accept_error = errors[i];
 		accept_refusals = 0;
-		int fd = knock();
+		int fd = rig_knock(&r);
 		while (!accept_refusals)
 			loop_step(r.loop, 100);
 		assert_true(rig_exchange(&r));

@@ -90,14 +90,6 @@ static void test_tls_slow_peer(void **state)
 	rig_done(&r);
 }
 
-static int knock(void)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(r.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-	return fd;
-}
-
 /* Connections that never say a word fill their share only, and give way. */
 static void test_tls_silent_connections(void **state)
 {
@@ -107,7 +99,7 @@ static void test_tls_silent_connections(void **state)
 	rig_listen(&r, "127.0.0.1", true, true);
 	int fds[20];
 	for (size_t i = 0; i < 20; i++)
-		fds[i] = knock();
+		fds[i] = rig_knock(&r);
 	rig_run(&r, 50);
 	assert_int_equal(rig_half_open(&r), 8);
 	struct listen_stats s;
@@ -142,10 +134,10 @@ static void test_tls_our_own_slowness(void **state)
 	rig_init(&r);
 	r.max_half_open = 1;
 	rig_listen(&r, "127.0.0.1", false, true);
-	int first = knock();
+	int first = rig_knock(&r);
 	rig_run(&r, 50);
 	assert_int_equal(rig_half_open(&r), 1);
-	int second = knock();
+	int second = rig_knock(&r);
 	assert_int_equal(write(first, "\x16\x03\x03", 3), 3);
 	ahead_ms += 4000;
 	loop_step(r.loop, 100);
@@ -155,7 +147,7 @@ static void test_tls_our_own_slowness(void **state)
 	assert_int_equal(s.half_open, 1);
 	assert_int_equal(r.refused, 0);
 	/* Read by now, and still unfinished: it is the peer who is slow. */
-	int third = knock();
+	int third = rig_knock(&r);
 	assert_true(rig_until(&r, &r.refused, 1));
 	assert_says(r.refused_why, "gave way");
 	close(first);
@@ -171,7 +163,7 @@ static void test_tls_garbage(void **state)
 	r.penalty_after = LISTEN_UNLIMITED;
 	rig_listen(&r, "127.0.0.1", false, true);
 	for (unsigned i = 0; i < 200; i++) {
-		int fd = knock();
+		int fd = rig_knock(&r);
 		uint8_t junk[64];
 		for (size_t j = 0; j < sizeof junk; j++)
 			junk[j] = (uint8_t)(i * 31 + j * 17);
@@ -196,7 +188,7 @@ static void test_tls_no_descriptors(void **state)
 	struct rlimit old, low;
 	rig_init(&r);
 	rig_listen(&r, "127.0.0.1", false, true);
-	int one = knock(), probe = dup(0);
+	int one = rig_knock(&r), probe = dup(0);
 	close(probe);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
 	low = (struct rlimit){ .rlim_cur = (rlim_t)probe, .rlim_max = old.rlim_max };
@@ -207,7 +199,7 @@ static void test_tls_no_descriptors(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_in_range(rounds, 1, 20);
 	assert_int_equal(rig_half_open(&r), 0);
-	int two = knock();   /* under valgrind, which closes what it refuses to accept, the first one is gone */
+	int two = rig_knock(&r);   /* under valgrind, which closes what it refuses to accept, the first one is gone */
 	for (int i = 0; i < 100 && !rig_half_open(&r); i++)
 		loop_step(r.loop, 50);
 	assert_in_range(rig_half_open(&r), 1, 2);

@@ -269,6 +269,14 @@ bool rig_exchange(struct rig *r)
 	return r->router.last_len == len && r->provider.last_len == len && memcmp(r->router.last, data, len) == 0;
 }
 
+int rig_knock(const struct rig *r)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(r->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	return fd;
+}
+
 bool rig_up(struct rig *r, unsigned n)
 {
 	return rig_until(r, &r->provider.ups, n) && rig_until(r, &r->router.ups, n);

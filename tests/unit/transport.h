@@ -59,6 +59,7 @@ void rig_run(struct rig *r, int ms);             /* lets everything happen for a
 void rig_done(struct rig *r);
 unsigned rig_half_open(const struct rig *r);
 bool rig_exchange(struct rig *r);                /* a message each way */
+int rig_knock(const struct rig *r);              /* a TCP connection to the listener that says nothing yet */
 bool rig_up(struct rig *r, unsigned n);          /* until both ends have had n channels */
 /* Listener and dialler on loopback, and a session by pre-shared key between them. */
 void rig_psk_session(struct rig *r, bool udp, bool tcp);
